@@ -1,0 +1,61 @@
+"""Slot keys: the stable name of a dose within its line, so that moving an hour keeps the dose (R-115, DESIGN.md 11).
+
+A slot key is `{segment}:{key}`: the segment's index in the plan, and the slot's name or, for bare clock times, a key
+that the prescription version carries beside them. Test vectors, occurrence 0 of line
+0190f3a1-0000-7000-8000-000000000001:
+
+    slot MORN of segment 0, 2026-11-20   `0:MORN`   1dd374d1-42b8-5276-9dab-9f8ae22076be
+    key t1 of segment 0, 2026-11-20      `0:t1`     7702e982-d645-56c8-9029-aef703adb8a0
+    key t1 of segment 1, 2026-11-21      `1:t1`     e391c901-9dc6-587b-9bb2-f1485cf86bf6
+
+Knows no hour's meaning; the UUIDv5 over the key is sync/identity.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+# Neither `:` nor `|`: both part the name under the UUIDv5, and a key holding one could forge another dose's id.
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,16}")
+_SERVER_KEY = re.compile(r"t([1-9][0-9]{0,5})")
+
+
+def slot_key(segment: int, key: str) -> str:
+    """`0:MORN`, `0:t1`: the part of a dose id that says which dose of the day it is."""
+    return f"{segment}:{key}"
+
+
+def is_key(value: object) -> bool:
+    """Whether a client may send this as the key of a clock time."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def next_after(next_key: int, keys: Iterable[str | None]) -> int:
+    """The first number whose `t{number}` is neither behind `next_key` nor among the keys seen."""
+    numbers = (int(found[1]) + 1 for key in keys if key and (found := _SERVER_KEY.fullmatch(key)))
+    return max((next_key, *numbers))
+
+
+def settle_keys(
+    times: Sequence[str], sent: Sequence[str | None], known: Mapping[str, str], next_key: int
+) -> tuple[tuple[str, ...], int]:
+    """A key for every clock time, and the number that the next fresh key will bear.
+
+    A key that the client sent stays with its position; else the same clock time keeps the key it has in `known` (the
+    version before); else a fresh `t{number}`. Numbers only grow: a key given back to another time would give its doses
+    the ids, and so the recorded actions, of a dose that was removed.
+    """
+    used = {key for key in sent if key}
+    kept = [key or known.get(time) for time, key in zip(times, sent, strict=True)]
+    keys: list[str] = []
+    for key, own in zip(kept, sent, strict=True):
+        if key is not None and (key == own or key not in used):
+            keys.append(key)
+        else:
+            while f"t{next_key}" in used:
+                next_key += 1
+            keys.append(f"t{next_key}")
+            next_key += 1
+        used.add(keys[-1])
+    return tuple(keys), next_key

@@ -1,0 +1,1 @@
+"""What we keep and under which law: declarations, ledger, accounts, cache, blobs, migrations."""

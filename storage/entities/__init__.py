@@ -1,0 +1,1 @@
+"""All declared kinds, one file per noun. storage/catalogue.py reads them."""

@@ -1,0 +1,1 @@
+"""Scripts for those who work on the project. Nothing of the server imports them."""
