@@ -13,11 +13,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from scheduling.chores import clear_away
 from scheduling.doses import HORIZON
 from scheduling.reactions import REACTIONS, Notice, Touched
 from storage import queue
 from storage.circle import short_of_horizon
 from storage.database import Database
+from storage.ledger.ledger import Ledger
 from storage.queue import Waiting
 from sync.access import PATIENT_SCOPE, USER_SCOPE, scope_name
 from sync.clock import DeviceTime
@@ -25,11 +27,11 @@ from sync.identity import SYSTEM_DEVICE, SYSTEM_USER, deed_id
 from sync.kind import Kinds, Rules
 from sync.push import Pushed, Settlement, push
 from sync.record import Change, Op, Outcome
-from sync.store import Store
 from sync.values import format_instant, instant_of_ms, parse_instant
 
 IDLE_S = 1.0  # between looks at an empty queue, unless somebody wakes the worker
-HORIZON_EVERY_S = 60.0
+ROUND_EVERY_S = 60.0  # what time alone brings
+CHORES_EVERY = 10  # rounds
 HORIZON_DAYS = 29  # a prescription whose dose rows end sooner is extended to 30 (R-113)
 HORIZON_BATCH = 50
 AFTER_FAILURE_S = 5.0
@@ -46,7 +48,7 @@ async def nobody_listens(settlement: Settlement, notices: Sequence[Notice]) -> N
 class Worker:
     """One worker. `now_ms` is its clock; `announce` hears of every settlement after its commit."""
 
-    store: Store
+    store: Ledger
     database: Database
     kinds: Kinds
     rules: Rules
@@ -61,13 +63,16 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; a failure costs a pause, never the loop (F-16)."""
-        looked_ms = 0
+        looked_ms = rounds = 0
         while not stop.is_set():
             try:
                 busy = await self.work_once()
-                if self.now_ms() - looked_ms >= HORIZON_EVERY_S * 1000:
+                if self.now_ms() - looked_ms >= ROUND_EVERY_S * 1000:
                     looked_ms = self.now_ms()
                     await self.extend_horizons()
+                    if rounds % CHORES_EVERY == 0:
+                        await clear_away(self.database, self.store, instant_of_ms(looked_ms))
+                    rounds += 1
                 pause = 0.0 if busy else IDLE_S
             except Exception:
                 log.exception("worker.failed")

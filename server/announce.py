@@ -6,6 +6,9 @@ Knows settlements and the live channel's words; no row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from scheduling.reactions import Notice
 from server import logs
 from server.house import House
 from storage.failpoints import failpoint, register
@@ -31,6 +34,16 @@ async def announce(
         for lost in memberships_lost(settlement, now):
             await house.live.revoked(lost.user, lost.scope)
         await house.live.poke(settlement.heads, origin_device=origin_device)
+        house.wake_worker()
     except Exception as error:
         logs.fault("announcement", error)
     await failpoint("push.after_poke")
+
+
+async def announce_work(house: House, settlement: Settlement, notices: Sequence[Notice]) -> None:
+    """What the worker settled: pokes, and each new notice to its recipient alone (S-28)."""
+    if settlement.replayed:
+        return
+    await house.live.poke(settlement.heads)
+    for notice in notices:
+        await house.live.notify(notice.recipient, notice.id, notice.type)

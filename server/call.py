@@ -17,6 +17,7 @@ from sync.problem import Code, Refusal
 from sync.values import instant_of_ms
 
 Schema = Mapping[str, Any]
+_AS_WORDS = str.maketrans({"}": "", "/": "_", "-": "_", ".": "_"})
 
 
 class Auth(StrEnum):
@@ -127,5 +128,5 @@ class Route:
     @property
     def operation_id(self) -> str:
         """`get_records_by_kind_by_id`: stable, from method and path."""
-        words = self.path.strip("/").replace("{", "by_").replace("}", "").replace("/", "_").replace("-", "_")
-        return f"{self.method.lower()}_{words}".lower()
+        words = self.path.strip("/").replace("{", "by_").translate(_AS_WORDS)
+        return f"{self.method}_{words}".lower()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, false, or_, select
 
 from scheduling.lifecycle import Status, status_of
 from server.house import House
@@ -48,7 +48,7 @@ async def _seen_now(house: House, patients: set[str], ids: set[str], now_ms: int
                      or_(dose.action.is_(None), dose.action == "undone"))
     asked = (
         select(dose.id, dose.due_at, dose.on_time_min, dose.missed_after_min, dose.action, dose.state, dose.conflict)
-        .where(dose.patient_id.in_(sorted(patients)), dose.deleted.is_(False), or_(dose.id.in_(sorted(ids)), open_ones))
+        .where(dose.patient_id.in_(sorted(patients)), dose.deleted == false(), or_(dose.id.in_(sorted(ids)), open_ones))
         .limit(MOST_DOSES)
     )
     async with house.database.reading() as reading:

@@ -23,10 +23,13 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from string import ascii_letters, digits
 from uuid import uuid4
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Handler as Next
+from aiohttp.typedefs import Middleware
 from pydantic import BaseModel, ValidationError
 
 from i18n.negotiation import pick_language
@@ -36,18 +39,23 @@ from server.call import Answer, Auth, Call, Caller, Route
 from server.client_address import client_address
 from server.errors import error_body
 from server.house import House
+from server.rates import admit
 from storage.accounts.sessions import standing
 from storage.faults import Fault, meaning
 from storage.wire_check import read_problems
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.values import Unfit, canonical_uuid
 
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
 WATCHED = frozenset({Code.UNAUTHENTICATED, Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.WRONG_CREDENTIALS, Code.LOCKED,
                      Code.FORBIDDEN, Code.DEVICE_MISMATCH, Code.TOO_MANY_REQUESTS, Code.BATCH_ID_REUSED})
 """Refusals that are counted as security events (S-53)."""
 MAX_TOKEN = 4096  # hardening 2.8
 MAX_WORD = 64
+_PLAIN = {ord(sign): None for sign in f"{ascii_letters}{digits}_-."}
 JSON = "application/json; charset=utf-8"
+REQUEST_ID, LANGUAGE, USER = (web.RequestKey(name, str) for name in ("request_id", "language", "user"))
+"""What the request itself carries for whoever answers or logs it. The language is the account's."""
 
 
 def request_handler(house: House, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -68,16 +76,19 @@ def request_handler(house: House, route: Route) -> Callable[[web.Request], Await
 async def _answered(house: House, route: Route, request: web.Request) -> Answer:
     """The chapters of a request. The handler runs in a task of its own up to the route's deadline: a client that
     leaves, or a database that hangs, never cuts a transaction in two (hardening 1.8)."""
-    call = _heard(house, route, request)
-    await house.limits.admit(route.limit, call)
-    call = await _with_body(call, route, request)
+    heard = _heard(house, route, request)
+    if heard.caller is not None:
+        request[USER] = heard.caller.user
+    rate = await admit(route, heard)
+    call = await _with_body(heard, route, request)
     if route.deadline_s is None:
         return await route.handler(call)
-    return await house.database.within(lambda: _authorised(call, route), route.deadline_s)
+    answer = await house.database.within(lambda: _authorised(call, route, request), route.deadline_s)
+    return replace(answer, headers={**rate, **answer.headers}) if rate else answer
 
 
-async def _authorised(call: Call, route: Route) -> Answer:
-    return await route.handler(await _with_session(call) if route.auth is Auth.SESSION else call)
+async def _authorised(call: Call, route: Route, request: web.Request) -> Answer:
+    return await route.handler(await _with_session(call, request) if route.auth is Auth.SESSION else call)
 
 
 def _heard(house: House, route: Route, request: web.Request) -> Call:
@@ -87,9 +98,9 @@ def _heard(house: House, route: Route, request: web.Request) -> Call:
     caller = None if route.auth is Auth.NONE else _caller(house, request, now_ms)
     return Call(
         house, None, _path(request), dict(request.query), request.headers,
-        pick_language(accept, house.settings.default_language), accept, now_ms,
-        client_address(request.remote, request.headers.getall("X-Forwarded-For", []), house.settings.trusted_proxies),
-        request["request_id"], caller,
+        pick_language(accept, request.get(LANGUAGE, house.settings.default_language)), accept, now_ms,
+        client_address(request, house.settings.trusted_proxies),
+        request[REQUEST_ID], caller,
     )
 
 
@@ -98,7 +109,8 @@ def _caller(house: House, request: web.Request, now_ms: int) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN:
         raise Refusal(Code.UNAUTHENTICATED)
-    claims = house.tokens.read(token, now_ms)
+    claims = house.known_tokens.read(token, now_ms)
+    request[LANGUAGE] = claims.language  # a hint until the session was looked up
     return Caller(claims.user, claims.device, claims.session)
 
 
@@ -111,19 +123,20 @@ def _path(request: web.Request) -> Mapping[str, str]:
                 found[name] = canonical_uuid(value)
             except Unfit:
                 raise Refusal(Code.NOT_FOUND) from None
-        elif 0 < len(value) <= MAX_WORD and value.isascii() and value.replace("_", "").replace("-", "").isalnum():
+        elif 0 < len(value) <= MAX_WORD and value.isascii() and not value.translate(_PLAIN):
             found[name] = value
         else:
             raise Refusal(Code.NOT_FOUND)
     return found
 
 
-async def _with_session(call: Call) -> Call:
+async def _with_session(call: Call, request: web.Request) -> Call:
     """The session as the database has it now: rights come from there (S-01, R-005)."""
     async with call.house.database.reading() as reading:
         held = await standing(reading, call.session)
     if held is None or held.account_id != call.user or held.device_id != call.device:
         raise Refusal(Code.SESSION_ENDED)
+    request[LANGUAGE] = held.language
     return replace(call, caller=Caller(call.user, call.device, call.session, held.role, held.state),
                    language=pick_language(call.accept_language, held.language))
 
@@ -168,26 +181,24 @@ def refused(house: House, request: web.Request, refusal: Refusal) -> web.Respons
     """The error body in the caller's language, with Retry-After where waiting helps."""
     if refusal.code in WATCHED:
         house.metrics.security.labels(str(refusal.code)).inc()
-    language = pick_language(request.headers.get("Accept-Language"), house.settings.default_language)
-    headers = {"Content-Type": JSON}
+    stored = request.get(LANGUAGE, house.settings.default_language)
+    language = pick_language(request.headers.get("Accept-Language"), stored)
+    headers = {"Content-Type": JSON, **refusal.extra.get("headers", {})}
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, refusal.retry_after_s))
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="dastern"'
-    body = error_body(refusal, language, request["request_id"])
+    body = error_body(refusal, language, request[REQUEST_ID])
     return web.Response(status=refusal.status, body=orjson.dumps(body), headers=headers)
 
 
-Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def outermost(house: House) -> Callable[[web.Request, Next], Awaitable[web.StreamResponse]]:
-    """The middleware around everything: request id, time, access log, figures, and errors that aiohttp itself made."""
+def outermost(house: House) -> Middleware:
+    """The middleware around all routes: request id, time, access log, figures, and errors that aiohttp itself made."""
 
     @web.middleware
     async def around(request: web.Request, handler: Next) -> web.StreamResponse:
-        request["request_id"] = str(uuid4())
-        token = logs.request_id.set(request["request_id"])
+        request[REQUEST_ID] = str(uuid4())
+        token = logs.request_id.set(request[REQUEST_ID])
         begun, response = time.perf_counter(), None
         house.metrics.in_flight.inc()
         try:
@@ -217,8 +228,8 @@ async def _or_error(house: House, request: web.Request, handler: Next) -> web.St
 def _note(house: House, request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unmatched"
-    method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD") else "other"
+    method = request.method if request.method in METHODS else "other"
     status = response.status if response is not None else 499
     house.metrics.answered(method, route, status, seconds)
-    size = getattr(response, "body_length", 0) if response is not None else 0
-    logs.access(method=method, route=route, status=status, seconds=seconds, user=request.get("user"), size=size)
+    size = getattr(response, "content_length", None) or 0
+    logs.access(method=method, route=route, status=status, seconds=seconds, user=request.get(USER), size=size)

@@ -38,7 +38,7 @@ def error_body(refusal: Refusal, language: Language, request_id: str) -> dict[st
     """The whole body; `extra` of the refusal (limits, a current copy) stands beside the fixed members."""
     sentences = explain_both(f"error.{refusal.code}", **_figures(refusal))
     return {"error": {
-        **refusal.extra,
+        **{name: value for name, value in refusal.extra.items() if name != "headers"},
         "code": str(refusal.code), "message": sentences[language],
         "message_km": sentences["km"], "message_en": sentences["en"],
         "details": [with_sentence(problem, language) for problem in refusal.details],

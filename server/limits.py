@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -54,13 +55,15 @@ class Counter(Protocol):
 
     async def hit(self, limit: Limit, key: str) -> Standing: ...
 
+    async def close(self) -> None: ...
+
 
 class InProcess:
     """Counts of this process alone; a restart forgets them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, windows: Windows | None = None) -> None:
         self._clock = clock
-        self._windows = windows or Windows()
+        self._windows = Windows() if windows is None else windows
 
     async def hit(self, limit: Limit, key: str) -> Standing:
         """Raises FullError."""
@@ -70,14 +73,16 @@ class InProcess:
 class InRedis:
     """Counts that all processes share and that survive a restart of ours. Raises RedisError when Redis is away."""
 
-    def __init__(self, url: str) -> None:
-        # The library's types for options know no Retry; without it redis waits 4.7 s for a dead server (hardening 2.6).
-        options: Any = {
-            "socket_connect_timeout": REDIS_WAIT_S, "socket_timeout": REDIS_WAIT_S, "health_check_interval": 15,
-            "max_connections": REDIS_CONNECTIONS, "retry": Retry(NoBackoff(), 0),
-        }
-        self._storage = RedisStorage(f"async+{url}", implementation="redispy", key_prefix="dastern:limit", **options)
-        self._limiter = MovingWindowRateLimiter(self._storage)
+    def __init__(self, url: str, wait_s: float = REDIS_WAIT_S) -> None:
+        # redis by itself waits 4.7 s for a dead server (hardening 2.6), and its plain pool refuses a crowd.
+        self._pool = BlockingConnectionPool.from_url(
+            url, max_connections=REDIS_CONNECTIONS, timeout=wait_s, socket_connect_timeout=wait_s,
+            socket_timeout=wait_s, health_check_interval=15, retry=Retry(NoBackoff(), 0),
+        )
+        pool: Any = self._pool  # the library's types for options name plain values only
+        storage = RedisStorage(f"async+{url}", implementation="redispy", key_prefix="dastern:limit",
+                               connection_pool=pool)
+        self._limiter = MovingWindowRateLimiter(storage)
 
     async def hit(self, limit: Limit, key: str) -> Standing:
         item = RateLimitItemPerSecond(limit.most, limit.window_s, limit.name)
@@ -87,8 +92,7 @@ class InRedis:
         return Standing(passed, limit.most, max(0, remaining), wait_s, 0.0 if passed else wait_s)
 
     async def close(self) -> None:
-        client: Any = getattr(self._storage.bridge, "storage")
-        await client.aclose()
+        await self._pool.disconnect()
 
 
 class Limits:
@@ -114,6 +118,10 @@ class Limits:
             raise Refusal(Code.TOO_MANY_REQUESTS, retry_after_s=max(1, math.ceil(standing.wait_s)),
                           extra={"limit": standing.limit, "window_s": limit.window_s, "headers": headers})
         return headers
+
+    async def close(self) -> None:
+        if self._shared is not None:
+            await self._shared.close()
 
     async def _counted(self, limit: Limit, key: str) -> Standing | None:
         if self._shared is not None:

@@ -10,10 +10,12 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -29,14 +31,14 @@ _errors = structlog.get_logger("dastern.error")
 
 def configure(level: str) -> None:
     """Sends our own and the libraries' lines to standard error as JSON, from `level` on."""
-    processors = [_with_request_id, structlog.processors.add_log_level,
+    processors: list[Processor] = [_with_request_id, structlog.processors.add_log_level,
                   structlog.processors.TimeStamper(fmt="iso", utc=True), _printable]
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer(ensure_ascii=True)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=False,
+        logger_factory=lambda *_: _Output(), cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Foreign()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=processors, keep_exc_info=False, keep_stack_info=False,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -57,7 +59,7 @@ def access(*, method: str, route: str, status: int, seconds: float, user: str | 
 
 
 def fault(what: str, error: BaseException) -> None:
-    """An exception that nobody expected: its type and its way through our code. Its text may hold a patient's values."""
+    """An exception that nobody expected: its type and its way through our code; its text may hold a patient's data."""
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     _errors.error(what, fault=type(error).__name__,
                   way=[f"{_module(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames])
@@ -65,6 +67,24 @@ def fault(what: str, error: BaseException) -> None:
 
 def _module(path: str) -> str:
     return "/".join(path.split("/")[-2:])
+
+
+class _Output:
+    """Standard error, line by line. A full disk or a collector that died costs lines, never a request (I-20)."""
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+class _Foreign(logging.Handler):
+    """What libraries log, on the same way out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _Output().msg(self.format(record))
 
 
 class _Quiet(logging.Filter):
@@ -93,11 +113,11 @@ class _Quiet(logging.Filter):
         return True
 
 
-def _with_request_id(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _with_request_id(_logger: Any, _name: str, event: EventDict) -> EventDict:
     current = request_id.get()
     return {**event, "request_id": current} if current else event
 
 
-def _printable(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def _printable(_logger: Any, _name: str, event: EventDict) -> EventDict:
     """Long values are cut; the renderer escapes control characters and everything beyond ASCII."""
     return {name: value[:MAX_VALUE_CHARS] if isinstance(value, str) else value for name, value in event.items()}

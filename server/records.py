@@ -106,7 +106,7 @@ def _cursor(call: Call, kind: Kind) -> str | None:
 
 def _limit(call: Call) -> int:
     given = call.query.get("limit", str(USUAL))
-    if not (given.isascii() and given.isdecimal() and len(given) <= 6 and 1 <= int(given)):
+    if not (given.isascii() and given.isdecimal() and len(given) <= 6 and int(given) >= 1):
         raise Refusal(Code.INVALID, FieldProblem("limit", FieldCode.WRONG_TYPE))
     return min(int(given), MOST)
 

@@ -133,7 +133,7 @@ def _etag(told: Mapping[str, Any]) -> dict[str, str]:
     return {"ETag": f'"{told["version"]}"'}
 
 
-_QUERY = {
+_QUERY: dict[str, dict[str, Any]] = {
     "scope": {"type": "string", "description": "rows of this scope only, `patient:<id>`"},
     "limit": {"type": "integer", "minimum": 1, "maximum": records.MOST, "default": records.USUAL},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before"},

@@ -5,11 +5,8 @@ Knows secrets as text and bytes; never which setting they came from, nor what th
 
 from __future__ import annotations
 
-import base64
-import binascii
+from server.tokens import KEY_BYTES, WeakKeyError, read_keys
 
-LEAST_KEY_BYTES = 32
-"""256 bits (S-02): an HMAC key shorter than its digest is the weakest part."""
 LEAST_TOKEN_CHARS = 20
 LEAST_PASSWORD_CHARS = 12
 LEAST_DISTINCT_BYTES = 12
@@ -19,24 +16,15 @@ _SAMPLES = ("change", "example", "secret", "password", "sample", "insecure", "de
             "postgres", "minio", "your-", "your_", "xxxx")
 
 
-def key_bytes(text: str) -> bytes:
-    """A key written in hex or base64, or else its own bytes."""
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        pass
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return text.encode()
-
-
 def fault_of_key(text: str, *, strict: bool) -> str | None:
-    """What is wrong with a signing key, or None. `strict` outside development."""
-    found = key_bytes(text)
-    if len(found) < LEAST_KEY_BYTES:
-        return f"has {len(found)} bytes; it needs {LEAST_KEY_BYTES} random ones (tools/make-secrets.sh makes them)"
-    if strict and (len(set(found)) < LEAST_DISTINCT_BYTES or is_sample(text)):
+    """What is wrong with one signing key, written in hex or base64, or None. `strict` outside development."""
+    try:
+        found = read_keys(text)[0]
+    except WeakKeyError:
+        return "is neither base64 nor hex (tools/make-secrets.sh makes one)"
+    if len(found) < KEY_BYTES:
+        return f"has {len(found)} bytes; it needs {KEY_BYTES} random ones (tools/make-secrets.sh makes them)"
+    if len(set(found)) < LEAST_DISTINCT_BYTES or (strict and is_sample(text)):
         return "looks like an example, not like random bytes (tools/make-secrets.sh makes them)"
     return None
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from i18n.languages import Language, is_language
-from server.secret_strength import fault_of_key, fault_of_password, fault_of_token, key_bytes
+from server.client_address import Network, read_proxies
+from server.secret_strength import fault_of_key, fault_of_password, fault_of_token
+from server.tokens import KEY_BYTES, LIVE_KEYS, read_keys
 
 PREFIX = "DASTERN_"
 DEVELOPMENT, TEST, PRODUCTION = "development", "test", "production"
 DATABASES = ("postgresql", "postgres", "sqlite")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 ROLES = frozenset({"patient", "family", "doctor", "assistant", "staff", "owner", "pharmacy", "pharmacist", "admin"})
-MOST_KEYS = 2
 MAX_SECRET_FILE = 64 * 1024
 NAMES = ("ENV", "HOST", "PORT", "DATABASE_URL", "REDIS_URL", "S3_URL", "TOKEN_KEY", "ALLOWED_ORIGINS",
          "TRUSTED_PROXIES", "TOTP_ROLES", "METRICS_TOKEN", "LOG_LEVEL", "DEFAULT_LANGUAGE", "FAILPOINTS")
@@ -30,7 +30,6 @@ FROM_FILE = ("DATABASE_URL", "REDIS_URL", "S3_URL", "TOKEN_KEY", "METRICS_TOKEN"
 OF_OTHERS = ("IMAGE", "PORTS", "SOAK", "POSTGRES_BIN")
 """Names with our prefix that docker-compose.yml and the tests read, not the server."""
 
-Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 
 
@@ -81,7 +80,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         "s3_url": reader.url("S3_URL", ("s3",), strict),
         "token_keys": reader.keys(strict),
         "allowed_origins": reader.each("ALLOWED_ORIGINS", _origin),
-        "trusted_proxies": reader.each("TRUSTED_PROXIES", ip_network),
+        "trusted_proxies": reader.each("TRUSTED_PROXIES", lambda word: read_proxies(word)[0]),
         "totp_roles": frozenset(reader.each("TOTP_ROLES", _role)),
         "metrics_token": reader.checked("METRICS_TOKEN", lambda text: fault_of_token(text, strict=strict)),
         "log_level": reader.one_of("LOG_LEVEL", LEVELS, "INFO"),
@@ -176,13 +175,14 @@ class _Reader:
         if value is None:
             if strict and len(self.faults) == before:
                 self.fault("TOKEN_KEY", f"or {PREFIX}TOKEN_KEY_FILE must be set (tools/make-secrets.sh makes one)")
-            return (secrets.token_bytes(32),)
+            return (secrets.token_bytes(KEY_BYTES),)
         found = [word.strip() for word in value.split(",") if word.strip()]
-        if len(found) > MOST_KEYS:
-            self.fault("TOKEN_KEY", f"names {len(found)} keys; {MOST_KEYS} at most")
-        for words in filter(None, (fault_of_key(word, strict=strict) for word in found)):
+        if len(found) > LIVE_KEYS:
+            self.fault("TOKEN_KEY", f"names {len(found)} keys; {LIVE_KEYS} at most")
+        faults = list(filter(None, (fault_of_key(word, strict=strict) for word in found)))
+        for words in faults:
             self.fault("TOKEN_KEY", words)
-        return tuple(key_bytes(word) for word in found)
+        return () if faults else tuple(read_keys(",".join(found)))
 
     def each(self, name: str, read: Callable[[str], T]) -> tuple[T, ...]:
         """A list separated by commas."""

@@ -1,4 +1,4 @@
-"""The phone's doors: push, pull, both at once, doses only, status — and the same over the socket (sync-protocol 4 to 6).
+"""The phone's doors: push, pull, both at once, doses only, status; the same over the socket (sync-protocol 4 to 6).
 
 200 whenever the envelope was understood; what is wrong with one change is in that change's outcome. The session is
 looked up inside the push's claim and the pull's page, so no statement is spent on it here. Knows envelopes and answers;

@@ -51,7 +51,8 @@ PULL: Schema = {
 SYNC: Schema = {"type": "object", "properties": {"push": PUSH, "pull": PULL}, "minProperties": 1}
 
 PUSHED: Schema = {
-    "type": "object", "required": ["batch_id", "replayed", "epoch", "hlc", "offset_ms", "results", "heads", "server_now"],
+    "type": "object",
+    "required": ["batch_id", "replayed", "epoch", "hlc", "offset_ms", "results", "heads", "server_now"],
     "properties": {
         "batch_id": _UUID, "replayed": {"type": "boolean"}, "epoch": {"type": "string"}, "hlc": {"type": "string"},
         "offset_ms": {"type": "integer"}, "results": {"type": "array", "items": _RESULT},
@@ -76,7 +77,8 @@ PULLED: Schema = {
         "resync": {"type": "object"}, **_CLOSING,
     },
 }
-SYNCED: Schema = {"type": "object", "properties": {"push": PUSHED, "pull": PULLED, **_CLOSING}, "required": ["server_now"]}
+SYNCED: Schema = {"type": "object", "required": ["server_now"],
+                  "properties": {"push": PUSHED, "pull": PULLED, **_CLOSING}}
 STATUS: Schema = {
     "type": "object", "required": ["server_now", "epoch", "heads", "schema"], "properties": {
         "epoch": {"type": "string"}, "resend_since": {"type": ["string", "null"]}, "schema": {"type": "integer"},

@@ -87,7 +87,7 @@ def read_keys(setting: str) -> list[bytes]:
     return [_secret(word.strip()) for word in setting.split(",")]
 
 
-class AccessTokens:
+class Tokens:
     """Mints and reads access tokens with one key ring."""
 
     def __init__(self, ring: KeyRing) -> None:

@@ -14,7 +14,7 @@ from server.announce import announce
 from server.call import Call
 from server.house import House
 from storage.ledger.audience import heads
-from sync.clock import DeviceTime
+from sync.clock import MAX_COUNTER, DeviceTime, stamp
 from sync.identity import deed_id
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.push import Pushed, Settlement, push
@@ -85,7 +85,8 @@ def change(
     """
     scopes = row.scopes if row is not None else _scopes_of_new(call.house, kind, id_, fields)
     body = {"change_id": deed_id(batch_id, str(i)), "kind": kind, "id": id_, "scopes": list(scopes), "op": str(op),
-            "base": base or (row.version if row is not None else 0), "fields": dict(fields)}
+            "base": base or (row.version if row is not None else 0), "fields": dict(fields),
+            "hlc": stamp(call.now_ms, next(call.house.ticks) & MAX_COUNTER, call.device)}
     return read_change(body, i, batch_id)
 
 

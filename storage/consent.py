@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from storage.accounts.states import AccountState
 from sync.access import DOCTORS, OWNERS, RELATIVES, USER_SCOPE, Role, View, scope_name
 from sync.identity import connection_id
 from sync.kind import Refused
@@ -18,6 +19,7 @@ from sync.working import Working
 PENDING, ACCEPTED, DECLINED, REVOKED = "pending", "accepted", "declined", "revoked"
 DOCTOR_ROLES = {"selected": Role.DOCTOR_SELECTED, "allowed": Role.DOCTOR}
 FAMILY_ROLES = {"view": Role.VIEWER, "view+remind": Role.REMINDER, "view+manage": Role.MANAGER}
+GRANTED = ("level", "parts", "days")
 DOCTOR_LEVELS = ("not_allowed", "request", "selected", "allowed")
 FAMILY_LEVELS = ("alerts_only", *FAMILY_ROLES)
 # What older clients call the family's levels (rules.md section 3).
@@ -68,7 +70,10 @@ def membership_follows(
     told: dict[str, Any] = {"other_role": "doctor" if _is_doctor(profile) else "family",
                             "other_name": full_name(profile), "patient_name": full_name(patient)}
     if before is None or before.fields["generation"] != fields["generation"]:
+        # what was granted in a generation that is closed is not granted again by silence (R-051, R-052)
+        told |= {name: None for name in GRANTED if name not in change.fields}
         told["requested_by"] = work.author.user
+        fields = {**fields, **told}
     level = None if fields["level"] is None or profile is None else _level(profile, fields["level"])
     if level is None and fields["status"] == ACCEPTED:
         level = "selected" if _is_doctor(profile) else "view"  # DESIGN.md 11: no level named
@@ -116,7 +121,7 @@ def private_lines(work: Working, home: str) -> frozenset[str]:
 
 def is_verified_doctor(work: Working, role: Role) -> bool:
     """Whether the author may act as a doctor now: by role in the scope and by the account's state (R-004, F-31)."""
-    return role in DOCTORS and work.author.who.role == "doctor" and work.author.who.state == "VERIFIED"
+    return role in DOCTORS and work.author.who.role == "doctor" and work.author.who.state == AccountState.VERIFIED
 
 
 def full_name(person: Row | None) -> str | None:

@@ -13,11 +13,13 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import CursorResult, Executable
+from sqlalchemy.exc import DatabaseError
 
 from storage.engines import SQLITE, Limits, make_engines, read_address
 from storage.faults import Fault, meaning
 from storage.held import Held, Lease
 from storage.lockfile import LockFile
+from storage.soundness import UnsoundError, refuse_unsound
 from sync.problem import Code, Refusal
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ class Writing(Reading):
 
 
 class Database:
-    """Open with `await database.open()`, end with `await database.close()`, both in the loop that uses it.
+    """Open with `await database.open()`, end with `await database.close()`, or as a context; in the loop that uses it.
 
     `exclusive` refuses a second server on the same SQLite file; tools that only read pass False.
     """
@@ -77,11 +79,26 @@ class Database:
         return Held(engine, size, turn_s=self.limits.turn_s, recycle_s=self.limits.recycle_s)
 
     async def open(self) -> None:
-        """Takes the lock file (SQLite) and one connection. Raises LockedError, or the driver's error."""
+        """Takes the lock file (SQLite) and one connection. Raises LockedError, UnsoundError, or the driver's error."""
         if self._lock is not None:
             self._lock.take()
-        async with self._writers.lease():
-            pass
+        try:
+            async with self._writers.lease() as lease:
+                if self.is_sqlite:
+                    await refuse_unsound(lease.core)
+                    await lease.core.rollback()
+        except BaseException as error:
+            await self.close()
+            if self.is_sqlite and isinstance(error, DatabaseError):
+                raise UnsoundError(f"The database file cannot be used: {error.orig}.") from error
+            raise
+
+    async def __aenter__(self) -> Database:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Waits for what still runs, then closes all connections."""

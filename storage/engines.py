@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 POSTGRESQL = "postgresql"
 SQLITE = "sqlite"
 SQLITE_BUSY_MS = 5_000
-OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 
 class UnfitAddressError(ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from sync.policy import Edit, Merged, Policy, not_below
 from sync.record import Because, Op, Outcome, Row
-from sync.settle import TAKEN, UNDONE, Entry, Settled, bounded, dominates, saw, settle
+from sync.settle import TAKEN, UNDONE, Entry, Settled, bounded, saw, settle
 from sync.values import parse_instant
 
 RETROACTIVE_AFTER_S = 60 * 60  # recorded more than 60 min after it happened
@@ -46,7 +46,7 @@ class ClientWins(Policy):
         if any(_same(entry, old) for old in entries):
             return Merged(Outcome.DUPLICATE, Because.SAME_CONTENT)
         before, after = settle(entries), settle([*entries, entry])
-        outcome, code = self._verdict(entry, entries, before, after, edit)
+        outcome, code = self._verdict(entry, before, after, edit)
         return Merged(outcome, code, self._row(row, edit, bounded([*entries, entry]), after))
 
     def _speaks(self, edit: Edit, row: Row) -> bool:
@@ -66,16 +66,13 @@ class ClientWins(Policy):
         return Entry(edit.change_id, edit.device, edit.hlc, row.version + 1, min(edit.base, row.version),
                      edit.authority, action, at, told, edit.user, edit.recorded_at)
 
-    def _verdict(
-        self, entry: Entry, entries: list[Entry], before: Settled, after: Settled, edit: Edit
-    ) -> tuple[Outcome, Because]:
+    def _verdict(self, entry: Entry, before: Settled, after: Settled, edit: Edit) -> tuple[Outcome, Because]:
         stands = after.entry is entry or (entry.action == UNDONE and after.entry is None)
         follows = before.entry is None or saw(entry, before.entry) or before.entry.device == entry.device
         if not stands and entry.action == UNDONE:
             return Outcome.MERGED, Because.CONCURRENT_KEPT
-        if before.entry and entry.action == TAKEN == before.entry.action and not dominates(entry, before.entry) \
-                and after.entry in (entry, before.entry) and not any(dominates(old, entry) for old in entries) \
-                and entry.authority is before.entry.authority:
+        if before.entry and entry.action == TAKEN == before.entry.action and entry.authority is before.entry.authority \
+                and entry in after.alive and before.entry in after.alive and after.entry in (entry, before.entry):
             return Outcome.MERGED, Because.EARLIEST_KEPT
         if not stands:
             outranked = after.entry is not None and after.entry.authority.weight > entry.authority.weight

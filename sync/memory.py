@@ -30,6 +30,7 @@ from sync.store import (
     PageAsk,
     Replay,
     RowsRead,
+    Start,
     Tx,
     Wants,
     Who,
@@ -48,7 +49,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Told:
-    """A device has heard that a scope is gone: which ending (a later one is news again), and when it deleted the rows."""
+    """A device has heard that a scope is gone: which ending (a later one is news again), and when the rows went."""
 
     view_version: int
     purged_at: str | None = None
@@ -104,7 +105,7 @@ class MemoryStore:
             if one.head > after and len(entries) <= ask.limit:
                 entries += self._behind(one, after, ask)
                 reached.add(one.ord)
-        names = {scope.ord: name for name, scope in state.scopes.items()}
+        names = {scope.ord: name for name, scope in state.scopes.items() if (name, ask.user) in state.members}
         return Page(state.accounts.get(ask.user, SOMEBODY), state.epoch, held, entries[: ask.limit + 1],
                     frozenset(reached), names)
 
@@ -129,12 +130,11 @@ class MemoryStore:
                 self.state.told[user, device, scope] = Told(ended.view_version, done)
 
 
-def after_of(held: Held, start: object) -> int:
+def after_of(held: Held, start: Start | None) -> int:
     """From where on a scope must be sent: from zero if it is new, seen through another view, or cut by a floor."""
-    seq = getattr(start, "seq", 0)
-    if start is None or getattr(start, "view_version", 0) != held.membership.view_version or seq < held.floor:
+    if start is None or start.view_version != held.membership.view_version or max(start.seq, start.floor) < held.floor:
         return 0
-    return int(seq)
+    return start.seq
 
 
 class MemoryTx:
@@ -219,14 +219,14 @@ def _shallow(state: State) -> State:
 
 
 def tombstones_purged(store: MemoryStore, before: str) -> None:
-    """Forgets tombstones older than `before` and raises the floors: phones away for longer start anew (R-202)."""
+    """Forgets the places of tombstones older than `before` and raises the floors: phones away for longer start anew
+    (R-202). The rows stay: one that is made again under its computed id must not start from version 1 (P09)."""
     state = store.state
     for (ord_, key), entry in list(state.ledger.items()):
         if entry.deleted and state.rows[key].changed_at < before:
             scope = next(scope for scope in state.scopes.values() if scope.ord == ord_)
             scope.floor = max(scope.floor, entry.seq)
             del state.ledger[ord_, key]
-            state.rows.pop(key, None)
 
 
 def epoch_renewed(store: MemoryStore, epoch: str) -> None:

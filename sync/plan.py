@@ -46,12 +46,16 @@ def ask(kinds: Kinds, changes: Sequence[Change], times: Sequence[Corrected], *, 
     for sent, time in zip(changes, times, strict=True):
         kind, change = kinds.get(sent.kind), sent
         if kind is None or sent.faults:
-            asked.append(Asked(change, Checked({}), time))
+            asked.append(Asked(change, Checked({}), time, _key(change)))
             continue
         if sent.at is not None and "at" in kind.columns and "at" not in sent.fields:
             change = replace(sent, fields={**sent.fields, "at": sent.at})
-        asked.append(Asked(change, (kind.check_server if system else kind.check)(change), time))
+        asked.append(Asked(change, (kind.check_server if system else kind.check)(change), time, _key(change)))
     return asked
+
+
+def _key(change: Change) -> Key | None:
+    return Key(change.kind, change.scopes[0], change.id) if change.scopes else None
 
 
 def plan_push(

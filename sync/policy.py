@@ -161,7 +161,7 @@ class LatestStatus(Policy):
             return Merged(Outcome.REJECTED, Because.CLOSED_GENERATION)
         if age == 1:
             return self._reopened(row, edit)
-        moves = wanted != stands and self._moves(row, edit, stands, wanted)
+        moves = self.status in edit.fields and self._moves(row, edit, stands, wanted)
         rest = {k: v for k, v in edit.fields.items() if k not in self.needs and beats(row, edit, k)}
         rest.update({self.status: wanted} if moves else {})
         lost = [k for k in edit.fields if k not in rest and edit.fields[k] != row.fields.get(k)]
@@ -177,6 +177,8 @@ class LatestStatus(Policy):
         private = self.order.index(wanted) > self.order.index(stands)
         if stands in self.closing or wanted in self.closing:
             return private
+        if wanted == stands:  # said again later: remembered, or an older word that comes after it would win (P10)
+            return beats(row, edit, self.status)
         if has_seen(row, edit, self.status):
             return True
         told, standing = edit.hlc[:17], stamp_of(row, self.status)[1][:17]

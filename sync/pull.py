@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.access import Membership
+from sync.clock import stamp
 from sync.cursor import Cursor, read_cursor, write_cursor
 from sync.kind import Kinds
 from sync.problem import Code, Refusal
@@ -26,7 +27,10 @@ MIN_SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class PullAsk:
-    """One pull. `purged` are scopes whose rows the device has deleted; `want` narrows to certain scopes."""
+    """One pull. `purged` are scopes whose rows the device has deleted; `want` narrows to certain scopes.
+
+    While something is `unsent`, a loss of scope counts as not yet told: what was recorded before may still come (F-61).
+    """
 
     user: str
     device: str
@@ -37,6 +41,7 @@ class PullAsk:
     max_bytes: int = PAGE_BYTES
     purged: tuple[str, ...] = ()
     want: frozenset[str] | None = None
+    unsent: int = 0  # changes still queued on the device
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Pulled:
     cursor: str | None
     has_more: bool
     epoch: str
+    hlc: str
     changes: Sequence[dict[str, Any]] = ()
     added: Sequence[dict[str, Any]] = ()
     rebuilt: Sequence[dict[str, Any]] = ()
@@ -54,7 +60,7 @@ class Pulled:
 
     def as_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "cursor": self.cursor, "has_more": self.has_more, "epoch": self.epoch,
+            "cursor": self.cursor, "has_more": self.has_more, "epoch": self.epoch, "hlc": self.hlc,
             "scopes": {"added": list(self.added), "rebuilt": list(self.rebuilt), "removed": list(self.removed)},
             "changes": list(self.changes),
         }
@@ -72,20 +78,20 @@ def readable(kinds: Kinds) -> dict[str, list[str]]:
 
 async def pull(store: Store, kinds: Kinds, may_read: Mapping[str, Sequence[str]], ask: PullAsk, now_ms: int) -> Pulled:
     """One page for one device. Raises Refusal: session_ended, lagging_replica."""
-    now = instant_of_ms(now_ms)
+    now, hlc = instant_of_ms(now_ms), stamp(now_ms, 0, ask.device)
     cursor = read_cursor(ask.cursor) or Cursor()
     page = await store.page(PageAsk(ask.user, ask.session, cursor.starts, may_read, ask.limit, now, ask.want))
     if page.who is None:
         raise Refusal(Code.SESSION_ENDED)
     if cursor.epoch and cursor.epoch != page.epoch:
-        return Pulled(None, True, page.epoch, resync={"resend_since": page.resend_since})
+        return Pulled(None, True, page.epoch, hlc, resync={"resend_since": page.resend_since})
     _refuse_lag(page, cursor)
-    turn = _Turn(kinds, page, cursor, ask)
+    turn = _Turn(kinds, page, cursor, ask, hlc)
     keys = turn.keys()
     if keys:
         turn.fill(await store.rows(ask.user, keys, now))
     pulled = turn.pulled()
-    removed = [one["name"] for one in pulled.removed]
+    removed = [one["name"] for one in pulled.removed] if ask.unsent == 0 else []
     if removed or ask.purged:
         await store.note_removed(ask.user, ask.device, removed, ask.purged, now)
     return pulled
@@ -105,6 +111,7 @@ class _Turn:
     page: Page
     cursor: Cursor
     ask: PullAsk
+    hlc: str
     entries: list[LedgerEntry] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     cut: LedgerEntry | None = None  # the first entry that did not fit
@@ -165,18 +172,19 @@ class _Turn:
                 reached += [start] if start is not None else []
                 continue
             waiting = waiting or (self.cut is not None and self.cut.ord == one.ord)
-            reached.append(Start(one.ord, one.membership.view_version, seq))
+            floor = one.floor if self._is_fresh(one, start) or start is None else start.floor
+            reached.append(Start(one.ord, one.membership.view_version, seq, floor))
             told = {"name": one.membership.scope, "role": str(one.membership.role), "snapshot": True}
             if start is None:
                 added.append(told)
-            elif start.view_version != one.membership.view_version or start.seq < one.floor:
+            elif self._is_fresh(one, start):
                 rebuilt.append(told)
         gone = [start for start in starts.values() if self.ask.want is None]
         removed = [{"name": self.page.names[s.ord], "reason": "revoked", "purge": True} for s in gone
                    if s.ord in self.page.names]
         reached += [start for start in starts.values() if self.ask.want is not None]
         token = write_cursor(self.page.epoch, self.ask.schema, reached)
-        return Pulled(token, waiting, self.page.epoch, self.changes, added, rebuilt, removed)
+        return Pulled(token, waiting, self.page.epoch, self.hlc, self.changes, added, rebuilt, removed)
 
     def _start_of(self, one: Held) -> Start | None:
         return next((start for start in self.cursor.starts if start.ord == one.ord), None)
@@ -184,7 +192,8 @@ class _Turn:
     @staticmethod
     def _is_fresh(one: Held, start: Start | None) -> bool:
         """Whether the scope is sent from zero: new to the device, seen through another view, or cut by a floor."""
-        return start is None or start.view_version != one.membership.view_version or start.seq < one.floor
+        return start is None or start.view_version != one.membership.view_version \
+            or max(start.seq, start.floor) < one.floor
 
     def _reached(self, one: Held, start: Start | None) -> int | None:
         """The number that this page brings the device to in a scope; None if it does not get there on this page."""

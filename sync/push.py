@@ -65,7 +65,8 @@ class Settlement:
         for result in self.results:
             body = result.as_json()
             if result.tells_row and result.key is not None and result.key in self.rows:
-                body["row"] = self.rows[result.key]
+                key = result.key
+                body.update(row=self.rows[key], winner={"kind": key.kind, "home": key.home, "id": key.id})
             results.append(body)
         return {"batch_id": self.batch_id, "replayed": self.replayed, "epoch": self.epoch, "hlc": self.hlc,
                 "offset_ms": self.offset_ms, "results": results, "heads": dict(self.heads)}
@@ -128,7 +129,8 @@ def _wants(kinds: Kinds, pushed: Pushed, asked: Sequence[Asked], claimed: Claime
     rows: dict[Lookup, None] = {}
     members: set[str] = set()
     for one, kind in _sound(kinds, asked):
-        change, home = replace(one.change, fields=one.checked.fields), one.change.scopes[0]
+        home, canonical = one.change.scopes[0], one.checked.fields
+        change = one.change if one.change.fields == canonical else replace(one.change, fields=canonical)
         rows[Lookup(kind.name, home, "id", change.id)] = None
         for column, parent in kind.parents.items():
             if isinstance(change.fields.get(column), str):

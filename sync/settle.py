@@ -4,18 +4,21 @@
 matter beyond what their authors had seen. Knows nothing of schedules, scopes or stores.
 
     entry e dominates f   if e's author had seen f (f.rank <= e.base),
-                          or both come from one device and e is later, and f's author had not seen e
+                          or both come from one device and e is later there
     live                  dominated by nobody
     undone                retracts what it dominates and asserts nothing
     stands                of the other live ones: person before late before automation before server, then the newest
 
-Seen beats later on one device, because a phone whose clock jumped back must not undo its own newest word; so domination
-has no circles and a dose with entries always has a live one.
+Later on one device is judged by hlc, but never against what was seen: an entry is later than every entry of its device
+that its author had before their eyes, even if the phone's clock had jumped back (`_later`). So domination has no
+circles, and a dose with entries always has a live one. Proof: along "seen" ranks fall; along "later" from e to f,
+f's base lies below e's rank; a circle of both would have ranks fall for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +26,7 @@ from sync.record import Authority
 
 TAKEN, SKIPPED, UNDONE = "taken", "skipped", "undone"
 DOUBLE, CONTRADICTION = "possible_double_dose", "contradiction"
-MAX_ENTRIES = 100  # per dose; beyond it the oldest dominated ones are forgotten here (the journal keeps all)
+MAX_ENTRIES = 60  # per dose; beyond it the oldest dominated ones are forgotten here (the journal keeps all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What stands. `entry` is None if nothing is asserted: then the clock alone decides the status (R-154)."""
+    """What stands, and which entries live. `entry` is None if nothing is asserted: then the clock alone decides the
+    status (R-154)."""
 
     entry: Entry | None
+    alive: tuple[Entry, ...]
     at: str | None = None
     conflict: str | None = None
 
@@ -71,31 +76,54 @@ def saw(e: Entry, f: Entry) -> bool:
     return f is not e and f.rank <= e.base
 
 
-def dominates(e: Entry, f: Entry) -> bool:
-    if saw(e, f):
-        return True
-    return e.device == f.device and (e.hlc, e.change_id) > (f.hlc, f.change_id) and not saw(f, e)
+def _later(entries: Sequence[Entry]) -> dict[int, tuple[str, int, str]]:
+    """id() → an entry's place in its device's own order: hlc, steps above what it had seen, change id for the tie."""
+    places: dict[int, tuple[str, int, str]] = {}
+    ranks: dict[str, list[int]] = {}
+    latest: dict[str, list[tuple[str, int]]] = {}  # per device, the highest place up to each rank
+    for entry in sorted(entries, key=lambda entry: (entry.rank, entry.change_id)):
+        known, highest = ranks.setdefault(entry.device, []), latest.setdefault(entry.device, [])
+        at = bisect_right(known, entry.base)
+        seen = highest[at - 1] if at else ("", 0)
+        place = (entry.hlc, 0) if entry.hlc > seen[0] else (seen[0], seen[1] + 1)
+        places[id(entry)] = (*place, entry.change_id)
+        known.append(entry.rank)
+        highest.append(max(place, highest[-1]) if highest else place)
+    return places
 
 
 def live(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries that nobody dominates."""
+    """Entries that nobody dominates, in the order given: of each device the latest, if nobody had seen it.
+
+    One pass instead of every pair: a batch of 500 changes of much-discussed doses would cost millions of comparisons.
+    """
     every = list(entries)
-    return [f for f in every if not any(dominates(e, f) for e in every if e is not f)]
+    if len(every) < 2:
+        return every
+    seen_up_to = max((entry.base for entry in every), default=-1)  # a base is below its own rank: none sees itself
+    places = _later(every)
+    last: dict[str, Entry] = {}
+    for entry in every:
+        held = last.get(entry.device)
+        if held is None or places[id(entry)] > places[id(held)]:
+            last[entry.device] = entry
+    return [entry for entry in every if last[entry.device] is entry and entry.rank > seen_up_to]
 
 
 def settle(entries: Iterable[Entry]) -> Settled:
     """The projection of all entries of one dose, whatever the order they came in."""
-    asserting = [entry for entry in live(entries) if entry.action != UNDONE]
+    alive = tuple(live(entries))
+    asserting = [entry for entry in alive if entry.action != UNDONE]
     if not asserting:
-        return Settled(None)
+        return Settled(None, alive)
     stands = max(asserting, key=lambda entry: entry.order)
     peers = [entry for entry in asserting if entry.authority is stands.authority]
     taken = [entry for entry in peers if entry.action == TAKEN]
     if stands.action != TAKEN:
-        return Settled(stands, stands.at, CONTRADICTION if taken else None)
+        return Settled(stands, alive, stands.at, CONTRADICTION if taken else None)
     moments = {entry.at for entry in taken if entry.at is not None}
     conflict = CONTRADICTION if len(taken) < len(peers) else DOUBLE if len(moments) > 1 else None
-    return Settled(stands, min(moments, default=None), conflict)
+    return Settled(stands, alive, min(moments, default=None), conflict)
 
 
 def bounded(entries: list[Entry]) -> list[Entry]:

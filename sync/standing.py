@@ -30,10 +30,7 @@ class Asked:
     change: Change
     checked: Checked
     time: Corrected
-
-    @property
-    def key(self) -> Key | None:
-        return Key(self.change.kind, self.change.scopes[0], self.change.id) if self.change.scopes else None
+    key: Key | None  # None if the change names no scope
 
 
 @dataclass(frozen=True, slots=True)

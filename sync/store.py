@@ -81,7 +81,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """This batch was settled before. `digest` is that of the body that was settled then."""
+    """This batch was settled before, with this body's digest."""
 
     who: Who | None
     digest: str
@@ -194,16 +194,18 @@ class Tx(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How far a cursor is in one scope."""
+    """How far a cursor is in one scope. `floor` is the scope's when it was last sent from its beginning, told while
+    that goes on: tombstones up to there were never needed, so a page below it may be followed by the next (F-65)."""
 
     ord: int
     view_version: int
     seq: int
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PageAsk:
-    """One page for one reader. `readable` says per role which kinds it may read; they are filtered in the query."""
+    """One page for one reader. `readable` says per role which kinds it may read: filtered in the query."""
 
     user: str
     session: str | None
@@ -254,6 +256,5 @@ class Store(Protocol):
 
     async def rows(self, user: str, keys: Sequence[Key], now: str) -> RowsRead: ...
 
-    async def note_removed(
-        self, user: str, device: str, told: Sequence[str], purged: Sequence[str], now: str
-    ) -> None: ...
+    async def note_removed(self, user: str, device: str, told: Sequence[str], purged: Sequence[str],
+                           now: str) -> None: ...

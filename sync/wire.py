@@ -58,8 +58,14 @@ def read_pull(body: object, *, user: str, device: str, session: str | None) -> P
     return PullAsk(
         user, device, session, cursor if isinstance(cursor, str) else None, _whole(envelope, "schema") or SCHEMA,
         min(max(1, limit), PAGE), min(max(MIN_PAGE_BYTES, max_bytes), PAGE_BYTES), _names(envelope, "purged") or (),
-        None if want is None else frozenset(want),
+        None if want is None else frozenset(want), _unsent(envelope),
     )
+
+
+def _unsent(envelope: Mapping[str, Any]) -> int:
+    """What the device says of its queue; one that says nothing has sent all it will."""
+    queue = envelope.get("queue")
+    return (_whole(queue, "count") or 0) if isinstance(queue, dict) else 0
 
 
 def read_change(body: object, i: int, batch_id: str) -> Change:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from scheduling.rules import RULES
+from storage.accounts.states import AccountState
 from storage.catalogue import KINDS, READABLE
 from sync.access import PATIENT_SCOPE, USER_SCOPE, scope_name
 from sync.clock import Clock, DeviceTime
@@ -67,7 +68,8 @@ class Stage:
 
     async def system(self, *changes: Change) -> Settlement:
         numbered = [replace(change, i=i) for i, change in enumerate(changes)]
-        return await self.settle(Pushed(SYSTEM_USER, SYSTEM_DEVICE, None, self.fresh("batch"), numbered, DeviceTime(None)))
+        return await self.settle(
+            Pushed(SYSTEM_USER, SYSTEM_DEVICE, None, self.fresh("batch"), numbered, DeviceTime(None)))
 
 
 class Phone:
@@ -139,12 +141,13 @@ class Person:
         await self.stage.enrol(self.id, role, state)
         changes = [self.phone.change("profile", self.id, (self.scope,), {"first_name": self.name.title()})]
         if role == "patient":
-            changes.append(self.phone.change("patient", self.id, (self.patient_scope,), {"first_name": self.name.title()}))
+            named = {"first_name": self.name.title()}
+            changes.append(self.phone.change("patient", self.id, (self.patient_scope,), named))
         settled = await self.phone.push(*changes)
         assert {result.outcome for result in settled.results} == {Outcome.APPLIED}, settled.results
-        told = {"role": role, "verified": state == "VERIFIED"}
-        await self.stage.system(Change(0, self.stage.fresh("change"), "profile", self.id, (self.scope,), Op.PATCH, 0, told,
-                                       digest="system"))
+        told: dict[str, Any] = {"role": role, "verified": state == AccountState.VERIFIED}
+        await self.stage.system(Change(0, self.stage.fresh("change"), "profile", self.id, (self.scope,), Op.PATCH, 0,
+                                       told, digest="system"))
 
 
 class Cast:
@@ -157,14 +160,16 @@ class Cast:
     async def arrive(self) -> Cast:
         for name in NAMES:
             role = ROLES.get(name, "patient")
-            await getattr(self, name).registers(role, "VERIFIED" if role == "doctor" else "ACTIVE")
+            state = AccountState.VERIFIED if role == "doctor" else AccountState.ACTIVE
+            await getattr(self, name).registers(role, state)
         return self
 
     def link(self, other: Person, phone: Phone, base: int = 0, recorded: str | None = None, **fields: Any) -> Change:
         """A change of the connection between Sokha and another, by whoever holds the phone."""
         ends = {"patient_id": self.sokha.id, "other_id": other.id}
-        return phone.change("connection", connection_id(self.sokha.id, other.id), (self.sokha.patient_scope, other.scope),
-                            {**ends, **fields}, base=base, recorded=recorded)
+        scopes = (self.sokha.patient_scope, other.scope)
+        return phone.change("connection", connection_id(self.sokha.id, other.id), scopes, {**ends, **fields}, base=base,
+                            recorded=recorded)
 
     async def connect(self, other: Person, level: str, **fields: Any) -> None:
         """Sokha asks, the other accepts."""
@@ -225,10 +230,13 @@ class Treatment:
     async def doses(self, phone: Phone | None = None) -> list[dict[str, Any]]:
         """Its living doses by due time, as a fresh phone is told them."""
         rows = (await (phone or self.cast.sokha.phone).sees("dose_event")).values()
-        return sorted((row for row in rows if row["line_id"] == self.line_id), key=lambda row: (row["due_at"] or "", row["id"]))
+        mine = (row for row in rows if row["line_id"] == self.line_id)
+        return sorted(mine, key=lambda row: (row["due_at"] or "", row["id"]))
 
-    def act(self, phone: Phone, dose: str, action: str, *, base: int, at: str | None = None, recorded: str | None = None,
-            **fields: Any) -> Change:
+    def act(
+        self, phone: Phone, dose: str, action: str, *, base: int, at: str | None = None, recorded: str | None = None,
+        **fields: Any,
+    ) -> Change:
         told: dict[str, Any] = {"action": action, **({"at": at} if at else {}), **fields}
         if action == "skipped":
             told.setdefault("reason", "other")

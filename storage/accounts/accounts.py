@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # compiles alike for SQLite, whose upsert is the same
 
+from storage.accounts.states import AccountState
 from storage.accounts.tables import account
 from storage.database import Reading, Writing
 
@@ -34,7 +35,7 @@ class NewAccount:
 
     @property
     def state(self) -> str:
-        return "pending_verification" if self.role in PENDING else "active"
+        return AccountState.PENDING_VERIFICATION if self.role in PENDING else AccountState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,14 @@ async def credentials_of(reading: Reading, name: str) -> Credentials | None:
 
 async def credentials_of_account(reading: Reading, account_id: str) -> Credentials | None:
     return await _credentials(reading, account.c.id == account_id)
+
+
+async def are_still(writing: Writing, held: Credentials) -> bool:
+    """Whether these credentials are what stands now, and keeps it so until commit: a secret is checked outside the
+    transaction, and a password that was changed meanwhile must not open a session (S-07)."""
+    locked = select(account.c.id).where(account.c.id == held.account_id).with_for_update()
+    await writing.execute(locked)
+    return await credentials_of_account(writing, held.account_id) == held
 
 
 async def _credentials(reading: Reading, which: ColumnElement[bool]) -> Credentials | None:

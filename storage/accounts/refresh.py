@@ -17,7 +17,7 @@ from storage.accounts.moments import FAMILY_LIFE, LOST_REPLY, REFRESH_LIFE, earl
 from storage.accounts.sealing import digest_of, seal, token_of, unseal
 from storage.accounts.sessions import Ended, Standing, end_session, standing
 from storage.accounts.tables import refresh_token, session
-from storage.database import Writing
+from storage.database import Reading, Writing
 
 
 class Dead(StrEnum):
@@ -53,7 +53,7 @@ class Refused:
 
 async def rotate(writing: Writing, presented: str, device_id: str, secret: bytes, now: str) -> Rotated | Refused:
     """Uses a refresh token; `secret` (32 random bytes) becomes the next one. Ends the family at a reuse."""
-    session_id = await _family_of(writing, digest_of(presented))
+    session_id = await family_of(writing, presented)
     if session_id is None:
         return Refused(Dead.UNKNOWN)
     await writing.execute(select(session.c.id).where(session.c.id == session_id).with_for_update())
@@ -71,9 +71,10 @@ async def rotate(writing: Writing, presented: str, device_id: str, secret: bytes
     return await _followed(writing, holder, token, presented, token_of(secret), now)
 
 
-async def _family_of(writing: Writing, digest: str) -> str | None:
-    asked = select(refresh_token.c.session_id).where(refresh_token.c.digest == digest)
-    return (await writing.execute(asked)).scalar_one_or_none()
+async def family_of(reading: Reading, presented: str) -> str | None:
+    asked = select(refresh_token.c.session_id).where(refresh_token.c.digest == digest_of(presented))
+    found: str | None = (await reading.execute(asked)).scalar_one_or_none()
+    return found
 
 
 async def _again(writing: Writing, holder: Standing, token: Any, presented: str, now: str) -> Rotated | Refused:

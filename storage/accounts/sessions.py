@@ -14,11 +14,10 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from storage.accounts.devices import claim_device
 from storage.accounts.moments import REFRESH_LIFE, earlier, later
 from storage.accounts.sealing import digest_of, token_of
+from storage.accounts.states import OPEN
 from storage.accounts.tables import account, refresh_token, session
 from storage.database import Reading, Writing
 
-SHUT = ("locked", "deleted")
-"""States of accounts that shut every door (R-005)."""
 MAX_LISTED = 100
 
 
@@ -84,10 +83,16 @@ class Listed:
 
 
 async def open_session(writing: Writing, new: NewSession, now: str) -> Opened:
-    """Begins a refresh family on the device and ends the device's earlier one."""
+    """Begins a refresh family on the device and ends the device's earlier one.
+
+    Repeated with the same `new`, because the answer of its COMMIT was lost, it tells the same.
+    """
+    before = await opened_before(writing, new)
+    if before is not None:
+        return before
     device_id = await claim_device(writing, new.account_id, new.device_id, new.spare_device_id, now)
-    before = and_(session.c.account_id == new.account_id, session.c.device_id == device_id)
-    replaced = await _end(writing, before, Ended.REPLACED, now)
+    earlier_ones = and_(session.c.account_id == new.account_id, session.c.device_id == device_id)
+    replaced = await _end(writing, earlier_ones, Ended.REPLACED, now)
     await writing.execute(insert(session).values(
         id=new.id, account_id=new.account_id, device_id=device_id, device_name=new.device_name,
         platform=new.platform, created_at=now, last_used_at=now))
@@ -97,13 +102,20 @@ async def open_session(writing: Writing, new: NewSession, now: str) -> Opened:
     return Opened(new.id, device_id, token, replaced)
 
 
+async def opened_before(reading: Reading, new: NewSession) -> Opened | None:
+    """This very session, if an earlier try of the same transaction was committed after all."""
+    asked = select(session.c.device_id).where(session.c.id == new.id, session.c.account_id == new.account_id)
+    device_id = (await reading.execute(asked)).scalar_one_or_none()
+    return None if device_id is None else Opened(new.id, device_id, token_of(new.secret), ())
+
+
 async def standing(reading: Reading, session_id: str) -> Standing | None:
     """The session's account and device; None if it is over or its account is shut (S-01, F-29)."""
     asked = (
         select(session.c.id.label("session_id"), session.c.account_id, session.c.device_id, account.c.role,
                account.c.state, account.c.language)
         .join(account, account.c.id == session.c.account_id)
-        .where(session.c.id == session_id, session.c.ended_at.is_(None), account.c.state.not_in(SHUT))
+        .where(session.c.id == session_id, session.c.ended_at.is_(None), account.c.state.in_(OPEN))
     )
     row = (await reading.execute(asked)).one_or_none()
     return None if row is None else Standing(**row._mapping)
@@ -113,7 +125,7 @@ async def open_sessions(reading: Reading, session_ids: Collection[str]) -> set[s
     """Which of these are still open (S-09)."""
     asked = (
         select(session.c.id).join(account, account.c.id == session.c.account_id)
-        .where(session.c.id.in_(list(session_ids)), session.c.ended_at.is_(None), account.c.state.not_in(SHUT))
+        .where(session.c.id.in_(list(session_ids)), session.c.ended_at.is_(None), account.c.state.in_(OPEN))
     )
     return set((await reading.execute(asked)).scalars())
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, UniqueConstraint, false, text
 
-from storage.accounts.insert_only import keep_insert_only
 from storage.columns import Flag, Instant, Json, Text, Uuid, Whole
 from storage.metadata import METADATA, STRICT
 
@@ -85,7 +84,7 @@ login_guard = Table(
     **STRICT,
 )
 
-audit = Table(
+audit = Table(  # insert-only: storage/migrations/insert_only.py
     "audit", METADATA,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), Identity(), primary_key=True),
     Column("actor_id", Uuid(), comment="none: a name that nobody has, or nobody signed in"),
@@ -103,4 +102,3 @@ audit = Table(
     Index(None, "actor_id", "acted_at"),
     **STRICT,
 )
-keep_insert_only(audit)

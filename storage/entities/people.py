@@ -26,6 +26,7 @@ from sync.values import Unfit
 MAX_CLINICAL_TEXT = 20_000  # F-49 asks for 10,000 Khmer characters
 MAX_NAME_CHARS = 100
 MAX_ADDRESS_CHARS = 500
+UUID_VERSION_AT = 14  # of canonical text (RFC 9562)
 
 SLOT_TIMES = {"MORN": "07:00", "NOON": "12:00", "EVE": "18:00", "NIGHT": "21:00"}  # R-110
 MEAL_TIMES = {"wake": "05:30", "breakfast": "07:00", "lunch": "12:00", "dinner": "18:00", "bed": "21:30"}
@@ -70,8 +71,13 @@ def founds_own(user: str, change: Change) -> Role | None:
 
 
 def founds_patient(user: str, change: Change) -> Role | None:
-    """The patient's own record bears the account's id; any other is a dependant's (R-031)."""
-    return Role.PATIENT if change.id == user else Role.GUARDIAN
+    """The patient's own record bears the account's id; any other is a dependant's (R-031).
+
+    A dependant's id is a UUID of version 7, an account's of version 4: nobody can found another account's record first.
+    """
+    if change.id == user:
+        return Role.PATIENT
+    return Role.GUARDIAN if change.id[UUID_VERSION_AT] == "7" else None
 
 
 class Profile(Synced, policy=LatestPerField(), scope=of_itself(USER_SCOPE),

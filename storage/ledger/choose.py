@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select, true
 
 from storage.catalogue import entity_of
 from storage.database import Reading
@@ -59,7 +59,7 @@ async def held_by(reading: Reading, user: str, scope: str, now: str) -> Membersh
 
 
 async def choose(ledger: Ledger, user: str, choice: Choice, now: str) -> Chosen | None:
-    """The chosen living rows that the user may read at `now`; None if they do not hold the scope, or not to read this."""
+    """The chosen living rows that the user may read at `now`; None if they do not hold the scope, or may not read it."""
     shelf = ledger.shelves[choice.kind]
     async with ledger.database.reading() as reading:
         held = await held_by(reading, user, choice.scope, now)
@@ -81,7 +81,8 @@ def _asked(shelf: Shelf, choice: Choice) -> list[ColumnElement[bool]]:
     columns = shelf.table.c
     prefix = prefix_of(choice.scope)
     place = next(place for place in entity_of(choice.kind).declaration.scope.places if place.prefix == prefix)
-    conditions: list[ColumnElement[bool]] = [columns[place.column] == id_in(choice.scope), columns["deleted"].is_(False)]
+    conditions: list[ColumnElement[bool]] = [
+        columns[place.column] == id_in(choice.scope), columns["deleted"] == literal(False, columns["deleted"].type)]
     for name, value in choice.equals.items():
         several = isinstance(value, Collection) and not isinstance(value, str)
         conditions.append(columns[name].in_(list(value)) if several else columns[name] == value)
@@ -97,7 +98,7 @@ def _seen_through(shelf: Shelf, view: View) -> ColumnElement[bool]:
     if view.days is not None and shelf.kind.day is not None:
         day = shelf.table.c[shelf.kind.day]
         conditions.append(or_(day.is_(None), *(day.between(first, last) for first, last in view.days)))
-    return and_(*conditions) if conditions else ~false()
+    return and_(true(), *conditions)
 
 
 def _still(held: Membership, now: str) -> ColumnElement[bool]:

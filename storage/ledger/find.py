@@ -28,7 +28,7 @@ class Found:
 
 
 async def find(database: Database, user: str, kind: Kind, id_: str, now: str) -> Found | None:
-    """The row with this id that the user may read at `now`; None for unknown and foreign ids alike. `id_` is canonical."""
+    """The row with this id that the user may read at `now`; None for unknown and foreign ids alike."""
     asked = (
         select(ledger.c.home, ledger.c.part, ledger.c.day, ledger.c.deleted, *(membership.c[name] for name in MEMBER))
         .join(membership, membership.c.scope_ord == ledger.c.scope_ord)

@@ -96,6 +96,7 @@ def _page_doc(ask: PageAsk) -> dict[str, Any]:
     return {
         "user_id": ask.user, "session_id": ask.session, "now": ask.now, "lim": ask.limit, "readable": ask.readable,
         "scopes": None if ask.scopes is None else sorted(ask.scopes),
-        "starts": [{"ord": start.ord, "view_version": start.view_version, "seq": min(start.seq, MOST_SEQ)}
+        "starts": [{"ord": start.ord, "view_version": start.view_version, "seq": min(start.seq, MOST_SEQ),
+                    "floor": min(start.floor, MOST_SEQ)}
                    for start in starts.values()],
     }

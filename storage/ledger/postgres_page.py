@@ -38,14 +38,16 @@ WITH p AS MATERIALIZED (
   UNION ALL
   SELECT json_build_array(a.role, a.state) FROM p JOIN account a ON a.id = p.user_id WHERE p.session_id IS NULL
 ), starts AS MATERIALIZED (
-  SELECT st.* FROM p CROSS JOIN json_to_recordset(p.starts) AS st(ord integer, view_version bigint, seq bigint)
+  SELECT st.* FROM p CROSS JOIN json_to_recordset(p.starts) AS st(ord integer, view_version bigint, seq bigint,
+                                                                       floor bigint)
 ), mine AS MATERIALIZED (
   SELECT m.*, m.ended_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > p.now)
               AND (p.scopes IS NULL OR m.scope IN (SELECT json_array_elements_text(p.scopes))) AS active
     FROM p JOIN membership m ON m.user_id = p.user_id
 ), held AS MATERIALIZED (
   SELECT m.*, s.head, s.floor,
-         CASE WHEN st.view_version = m.view_version AND st.seq >= s.floor THEN st.seq ELSE 0 END AS after
+         CASE WHEN st.view_version = m.view_version AND greatest(st.seq, st.floor) >= s.floor
+              THEN st.seq ELSE 0 END AS after
     FROM mine m JOIN scope s ON s.ord = m.scope_ord LEFT JOIN starts st ON st.ord = m.scope_ord WHERE m.active
 ), behind AS MATERIALIZED (
   SELECT m.scope_ord AS ord, m.after,

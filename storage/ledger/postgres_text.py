@@ -14,15 +14,16 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
+from storage.accounts.states import OPEN_LIST
 from storage.ledger.shelf import Shelf
 from storage.ledger.spelling import MEMBER, SEEN
 from storage.tables import change, ledger, membership, outbox
 from storage.wire_type import Wire
 
-WHO = """
+WHO = f"""
   SELECT json_build_array(a.role, a.state) AS who FROM p JOIN session s ON s.id = p.session_id
     JOIN account a ON a.id = s.account_id
-   WHERE s.account_id = p.user_id AND s.ended_at IS NULL AND a.state NOT IN ('locked', 'deleted')"""
+   WHERE s.account_id = p.user_id AND s.ended_at IS NULL AND a.state IN ({OPEN_LIST})"""
 
 CLAIM = f"""
 WITH p AS MATERIALIZED (

@@ -50,8 +50,8 @@ class SqliteStatements:
         if shape not in self._reads:
             looks = [text.looked_up(at, self._shelves[kind], column, since)
                      for at, (kind, column, since) in enumerate(shape.looks)]
-            self._reads[shape] = _union([text.MINE, *([text.MEMBERS] if shape.all_members else []),
-                                         *([text.BEFORE] if shape.seen else []), *looks])
+            self._reads[shape] = text.READ + _union([text.MINE, *([text.MEMBERS] if shape.all_members else []),
+                                                     *([text.BEFORE] if shape.seen else []), *looks])
         return _loaded(await _run(driver, self._reads[shape], doc))
 
     async def write(self, driver: Connection, shape: WriteShape, doc: str) -> None:

@@ -20,30 +20,35 @@ SEEN_THROUGH = """
 """sync.access.View.shows, over a row with part and day."""
 
 _VISIBLE = f"""l.scope_ord = b.ord AND l.seq > b.after
-   AND l.kind IN (SELECT value FROM json_each(:p->'readable', '$."' || b.role || '"'))
+   AND l.kind IN (SELECT value FROM json_each(b.kinds))
    AND {SEEN_THROUGH.format(view="b.view", row="l")}"""
 
 # No LATERAL here: `upto` says for each scope where its share of the page would end, so that none is read to its end.
 PAGE = f"""
-WITH starts AS MATERIALIZED (
-  SELECT value->>'ord' AS ord, value->>'view_version' AS view_version, value->>'seq' AS seq
+WITH p AS MATERIALIZED (
+  SELECT :p->>'user_id' AS user_id, :p->>'session_id' AS session_id, :p->>'now' AS now, (:p->>'lim') + 1 AS most,
+         :p->'readable' AS readable, :p->>'scopes' AS scopes
+), starts AS MATERIALIZED (
+  SELECT value->>'ord' AS ord, value->>'view_version' AS view_version, value->>'seq' AS seq,
+         value->>'floor' AS floor
     FROM json_each(:p, '$.starts')
 ), mine AS MATERIALIZED (
-  SELECT m.*, m.ended_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > :p->>'now')
-              AND (:p->>'scopes' IS NULL OR m.scope IN (SELECT value FROM json_each(:p, '$.scopes'))) AS active
-    FROM membership m WHERE m.user_id = :p->>'user_id'
+  SELECT m.*, m.ended_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > p.now)
+              AND (p.scopes IS NULL OR m.scope IN (SELECT value FROM json_each(p.scopes))) AS active
+    FROM p CROSS JOIN membership m ON m.user_id = p.user_id
 ), held AS MATERIALIZED (
   SELECT m.*, s.head, s.floor,
-         CASE WHEN st.view_version = m.view_version AND st.seq >= s.floor THEN st.seq ELSE 0 END AS after
+         CASE WHEN st.view_version = m.view_version AND max(st.seq, st.floor) >= s.floor THEN st.seq ELSE 0 END AS after
     FROM mine m CROSS JOIN scope s ON s.ord = m.scope_ord LEFT JOIN starts st ON st.ord = m.scope_ord WHERE m.active
 ), behind AS MATERIALIZED (
-  SELECT scope_ord AS ord, after, role, "view" FROM held WHERE head > after ORDER BY scope_ord LIMIT {SCOPES_AT_ONCE}
+  SELECT scope_ord AS ord, after, "view", readable->('$."' || role || '"') AS kinds
+    FROM p CROSS JOIN held WHERE head > after ORDER BY scope_ord LIMIT {SCOPES_AT_ONCE}
 ), bounded AS MATERIALIZED (
   SELECT b.*, (SELECT max(seq) FROM (SELECT l.seq FROM ledger l WHERE {_VISIBLE}
-                                      ORDER BY l.seq LIMIT (:p->>'lim') + 1)) AS upto FROM behind b
+                                      ORDER BY l.seq LIMIT (SELECT most FROM p))) AS upto FROM behind b
 ), entries AS MATERIALIZED (
   SELECT l.* FROM bounded b CROSS JOIN ledger l ON {_VISIBLE} AND l.seq <= b.upto
-   ORDER BY l.scope_ord, l.seq LIMIT (:p->>'lim') + 1
+   ORDER BY l.scope_ord, l.seq LIMIT (SELECT most FROM p)
 )
 SELECT (SELECT who FROM ({WHO} UNION ALL {BY_ACCOUNT}) LIMIT 1),
   (SELECT json_array(epoch, resend_since) FROM incarnation),

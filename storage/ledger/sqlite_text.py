@@ -13,15 +13,16 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
+from storage.accounts.states import OPEN_LIST
 from storage.columns import Flag, Json
 from storage.ledger.shelf import Shelf
 from storage.ledger.spelling import MEMBER, SEEN
 from storage.tables import change, membership
 
-WHO = """
+WHO = f"""
   SELECT json_array(a.role, a.state) AS who FROM session s JOIN account a ON a.id = s.account_id
    WHERE s.id = :p->>'session_id' AND s.account_id = :p->>'user_id' AND s.ended_at IS NULL
-     AND a.state NOT IN ('locked', 'deleted')"""
+     AND a.state IN ({OPEN_LIST})"""
 
 BY_ACCOUNT = """
   SELECT json_array(a.role, a.state) AS who FROM account a WHERE a.id = :p->>'user_id' AND :p->>'session_id' IS NULL"""
@@ -77,10 +78,13 @@ def _picked(table: Table, names: Sequence[str], alias: str) -> str:
     return told([table.c[name] for name in names], alias)
 
 
+READ = """WITH p AS MATERIALIZED (SELECT :p->>'user_id' AS user_id, :p->>'device_id' AS device_id)"""
+"""Once: `:p->>'user_id'` beside other JSON is parsed anew for each row, 0.2 ms a time with 500 changes in it."""
+
 MINE = f"""
 SELECT 'mine', json_array({_picked(membership, MEMBER, 'm')}, r.view_version = m.view_version)
-  FROM json_each(:p, '$.scopes') w CROSS JOIN membership m ON m.user_id = :p->>'user_id' AND m.scope = w.value
-  LEFT JOIN removal r ON r.user_id = m.user_id AND r.device_id = :p->>'device_id' AND r.scope_ord = m.scope_ord"""
+  FROM p CROSS JOIN json_each(:p, '$.scopes') w CROSS JOIN membership m ON m.user_id = p.user_id AND m.scope = w.value
+  LEFT JOIN removal r ON r.user_id = m.user_id AND r.device_id = p.device_id AND r.scope_ord = m.scope_ord"""
 
 MEMBERS = f"""
 SELECT 'member', {_picked(membership, MEMBER, 'm')}
@@ -89,8 +93,8 @@ SELECT 'member', {_picked(membership, MEMBER, 'm')}
 
 BEFORE = f"""
 SELECT 'seen', {_picked(change, SEEN, 'c')}
-  FROM json_each(:p, '$.change_ids') w CROSS JOIN change c
-    ON c.user_id = :p->>'user_id' AND c.device_id = :p->>'device_id' AND c.change_id = w.value"""
+  FROM p CROSS JOIN json_each(:p, '$.change_ids') w CROSS JOIN change c
+    ON c.device_id = p.device_id AND c.change_id = w.value AND c.user_id = p.user_id"""
 
 
 def looked_up(at: int, shelf: Shelf, column: str, since: str | None) -> str:

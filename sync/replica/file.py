@@ -97,5 +97,9 @@ class ReplicaFile:
         else:
             self.db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
+    def erase_traces(self) -> None:
+        """Empties the write-ahead log, where deleted rows would linger until SQLite happens to reuse it (P07)."""
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self.db.close()

@@ -154,6 +154,7 @@ class _Run:
     async def confirm_purges(self) -> None:
         """A lost scope went with the page that said so; now the server learns that this device holds it no more."""
         if self.synced.pull_fault is None and self.replica.pages.purged():
+            self.replica.pages.erase_traces()
             await self.fetch_pages()
 
     async def _ask(self, call: Callable[[Body], Awaitable[Body]], body: Callable[[], Body]) -> Body | Fault:

@@ -36,6 +36,10 @@ class Pages:
         """Lost scopes whose rows are gone from here, and of which the server does not know that yet."""
         return [name for (name,) in self._file.db.execute("SELECT name FROM purged ORDER BY name")]
 
+    def erase_traces(self) -> None:
+        """Before a purge is confirmed: what was deleted is gone from the file, too."""
+        self._file.erase_traces()
+
     def take(self, page: Body, confirmed: Sequence[str]) -> bool:
         """Takes one page in. `confirmed` are the purged scopes its request named. True for a resync: the server was
         restored from a backup, and what was recorded since waits in the outbox again (F-64)."""
@@ -77,7 +81,6 @@ class Pages:
         for scope in (*scopes["added"], *scopes["rebuilt"]):
             db.execute("INSERT OR REPLACE INTO scope VALUES (?, ?, 0)", (scope["name"], scope["role"]))
             db.execute("UPDATE holding SET pending = 1 WHERE scope = ?", (scope["name"],))
-            db.execute("DELETE FROM purged WHERE name = ?", (scope["name"],))
         for scope in scopes["removed"]:
             self._forget(scope["name"])
 

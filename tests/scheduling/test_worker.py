@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from scheduling.chores import clear_away
 from scheduling.reactions import Notice
 from scheduling.rules import RULES
 from scheduling.worker import Worker
 from storage.catalogue import KINDS
 from storage.database import Database
 from storage.ledger.ledger import Ledger
+from storage.tables import batch
 from sync.push import Settlement
 from sync.record import Outcome
 from sync.values import format_instant, instant_of_ms, parse_instant
@@ -27,7 +31,7 @@ class Told:
 
     notices: list[Notice] = field(default_factory=list)
 
-    async def __call__(self, settlement: Settlement, notices: list[Notice]) -> None:
+    async def __call__(self, settlement: Settlement, notices: Sequence[Notice]) -> None:
         self.notices += notices
 
     def of(self, person: Person) -> list[str]:
@@ -52,6 +56,7 @@ async def scene(database: Database) -> Cast:
 
 
 def worker_of(cast: Cast, database: Database, told: Told, name: str = "one") -> Worker:
+    assert isinstance(cast.stage.store, Ledger)
     return Worker(cast.stage.store, database, KINDS, RULES, name, lambda: cast.stage.now_ms, told)
 
 
@@ -163,3 +168,21 @@ async def test_a_dispute_over_a_dose_is_told_once_to_the_circle(scene: Cast, dat
     assert told.of(scene.sokha) == told.of(scene.dara) == ["dose_double"]
     await worker.work_once()
     assert told.of(scene.sokha) == ["dose_double"] and told.of(scene.vuthy) == []
+
+
+async def test_answers_are_kept_for_30_days_and_changes_for_ever(scene: Cast, database: Database, told: Told) -> None:
+    """R-195: after that a repeated batch is judged by its changes' ids, and still writes nothing."""
+    made = await scene.treated()
+    phone = scene.sokha.phone
+    dose = (await made.doses())[0]
+    change = made.act(phone, dose["id"], "taken", base=1)
+    first = await phone.push(change, batch_id="11111111-1111-4111-8111-111111111111")
+    assert isinstance(scene.stage.store, Ledger)
+    scene.stage.now_ms += 31 * DAY_MS
+    await clear_away(database, scene.stage.store, instant_of_ms(scene.stage.now_ms))
+    async with database.reading() as reading:
+        assert (await reading.execute(select(batch.c.batch_id))).all() == []
+    again = await phone.push(change, batch_id="11111111-1111-4111-8111-111111111111")
+    assert [(r.outcome, r.code, r.version) for r in again.results] == [
+        (r.outcome, r.code, r.version) for r in first.results]
+    assert again.heads == {} and not again.replayed

@@ -15,7 +15,6 @@ from server.client_address import client_address, read_proxies
 from server.limit_windows import FullError, Windows
 from server.limits import API, AUTH, REFRESH, SYNC, InProcess, InRedis, Limit, Limits, address_key
 from sync.problem import Code, Refusal
-from tests.servers.fixtures import redis_server  # noqa: F401 — fixture
 from tests.servers.redis import RedisServer
 
 
@@ -104,8 +103,8 @@ def test_forgotten_keys_are_gone() -> None:
         Windows(max_keys=0).hit("sokha", 5, 60, 0)
 
 
-async def test_f37_redis_counts_alike_for_two_processes_and_parallel_requests(redis_server: RedisServer) -> None:  # noqa: F811
-    one, other = InRedis(redis_server.url), InRedis(redis_server.url)
+async def test_f37_redis_counts_alike_for_two_processes_and_parallel_requests(redis_server: RedisServer) -> None:
+    one, other = InRedis(redis_server.url, wait_s=10), InRedis(redis_server.url, wait_s=10)
     try:
         limit = Limit("f37", 100)
         asked = [passes(Limits(store), limit) for store in (one, other) for _ in range(55)]
@@ -177,7 +176,7 @@ def test_s21_without_configured_proxies_no_header_is_believed() -> None:
 
 
 def test_a_proxy_that_is_no_address_stops_the_start_with_its_name() -> None:
-    with pytest.raises(ValueError, match="proxy.example"):
+    with pytest.raises(ValueError, match=r"proxy\.example"):
         read_proxies("10.0.0.1, proxy.example")
 
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server import tokens
-from server.tokens import AccessTokens, KeyRing, WeakKeyError, read_keys
+from server.tokens import KeyRing, Tokens, WeakKeyError, read_keys
 from sync.problem import Code, Refusal
 from tests.storage.accounts_stage import uid
 
@@ -113,21 +113,21 @@ FORGED: dict[str, Callable[[], str]] = {
     "a payload that is a list": lambda: raw("[]"),
     "a payload that is no JSON": lambda: raw("{"),
     "a payload nested too deep": lambda: raw("[" * 1000),
-    "a token for another purpose": lambda: AccessTokens(KeyRing("files", [SECRET])).mint(
+    "a token for another purpose": lambda: Tokens(KeyRing("files", [SECRET])).mint(
         user=SOKHA, session=SESSION, device=PHONE, role="patient", language="km", jti=JTI, now_ms=NOW_MS).token,
 }
 
 
 def test_the_form_that_the_forgeries_start_from_is_sound() -> None:
-    claims = AccessTokens(RING).read(signed(), NOW_MS)
+    claims = Tokens(RING).read(signed(), NOW_MS)
     assert (claims.user, claims.session, claims.device, claims.jti) == (SOKHA, SESSION, PHONE, JTI)
-    assert AccessTokens(RING).read(raw(json.dumps(CLAIMS)), NOW_MS) == claims
+    assert Tokens(RING).read(raw(json.dumps(CLAIMS)), NOW_MS) == claims
 
 
 @pytest.mark.parametrize("forged", FORGED, ids=str)
 def test_a_forged_token_is_refused_with_one_and_the_same_word(forged: str) -> None:
     with pytest.raises(Refusal) as refused:
-        AccessTokens(RING).read(FORGED[forged](), NOW_MS)
+        Tokens(RING).read(FORGED[forged](), NOW_MS)
     assert (refused.value.code, refused.value.details, refused.value.extra) == (Code.UNAUTHENTICATED, (), {})
 
 
@@ -136,12 +136,12 @@ def test_there_are_at_least_thirty_forgeries() -> None:
 
 
 def minted(ring: KeyRing = RING, now_ms: int = NOW_MS) -> str:
-    return AccessTokens(ring).mint(user=SOKHA, session=SESSION, device=PHONE, role="patient", language="km", jti=JTI,
+    return Tokens(ring).mint(user=SOKHA, session=SESSION, device=PHONE, role="patient", language="km", jti=JTI,
                                    now_ms=now_ms).token
 
 
 def test_r011_a_token_lasts_fifteen_minutes_and_half_a_minute_of_clocks_that_differ() -> None:
-    token, read = minted(), AccessTokens(RING).read
+    token, read = minted(), Tokens(RING).read
     assert read(token, NOW_MS - 30_000).expires_at == NOW + tokens.LIFE_S
     assert read(token, NOW_MS + 929_999).role == "patient"
     for late in (930_000, 86_400_000):
@@ -152,7 +152,7 @@ def test_r011_a_token_lasts_fifteen_minutes_and_half_a_minute_of_clocks_that_dif
 
 def test_an_expired_forgery_is_not_called_expired() -> None:
     with pytest.raises(Refusal) as refused:
-        AccessTokens(RING).read(signed(key=secrets.token_bytes(32)), NOW_MS + 86_400_000)
+        Tokens(RING).read(signed(key=secrets.token_bytes(32)), NOW_MS + 86_400_000)
     assert refused.value.code is Code.UNAUTHENTICATED
 
 
@@ -160,11 +160,11 @@ def test_s65_a_second_key_takes_over_without_logout_and_the_first_is_then_droppe
     new = secrets.token_bytes(32)
     before, both, after = RING, KeyRing("access", [new, SECRET]), KeyRing("access", [new])
     old_token, new_token = minted(before), minted(both)
-    assert AccessTokens(both).read(old_token, NOW_MS).user == SOKHA
-    assert AccessTokens(after).read(new_token, NOW_MS).user == SOKHA
+    assert Tokens(both).read(old_token, NOW_MS).user == SOKHA
+    assert Tokens(after).read(new_token, NOW_MS).user == SOKHA
     for ring, token in ((after, old_token), (before, new_token)):
         with pytest.raises(Refusal):
-            AccessTokens(ring).read(token, NOW_MS)
+            Tokens(ring).read(token, NOW_MS)
 
 
 @pytest.mark.parametrize("weak", [[], [b"x" * 31], [b"\0" * 32], [SECRET, b"short"], [SECRET] * 3])

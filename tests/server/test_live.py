@@ -197,22 +197,22 @@ async def test_a_session_that_ends_while_its_token_is_checked_hears_nothing(worl
 
 async def test_the_socket_is_cut_when_its_token_expires(stage: Node, world: World) -> None:
     """S-09."""
-    raw = await enter(stage.url, world.person("sokha", seconds=0.5))
+    raw = await enter(stage.url, world.person("sokha", seconds=1.0))
     began = time.monotonic()
-    assert await raw.ended(2)
-    assert 0.3 < time.monotonic() - began < 1.5
+    assert await raw.ended(3)
+    assert 0.2 < time.monotonic() - began < 2.5
     await close(raw)
 
 
 async def test_renewing_puts_the_cut_off(stage: Node, world: World) -> None:
-    token = world.person("sokha", seconds=0.6)
+    token = world.person("sokha", seconds=1.5)
     raw = await enter(stage.url, token)
     longer = world.tokens[world.person("sokha", seconds=900)]
     held = world.tokens[token]
     world.tokens["renewed"] = type(held)(held.user_id, held.session_id, held.device_id, longer.expires_at)
     await raw.emit("renew", {"token": "renewed"}, ack=1)
     assert await raw.ack(1) == {"expires_at": longer.expires_at.isoformat()}
-    assert await raw.silent(1.2)
+    assert await raw.silent(2.2)
     await close(raw)
 
 
@@ -261,13 +261,13 @@ async def test_when_the_audience_cannot_be_read_everyone_is_told_to_pull_and_no_
 
 async def test_more_scopes_than_a_socket_takes_at_once_end_in_one_pull(stage: Node, world: World) -> None:
     dr_lim = await enter(stage.url, world.person("dr-lim"))
-    scopes = {f"patient:{n}": n for n in range(1, 601)}
+    scopes = {f"patient:{n}": n for n in range(1, 301)}
     world.readers.update({scope: {"dr-lim"} for scope in scopes})
     await stage.live.poke(scopes)
     names: list[str] = []
     while not names or names[-1] != "pull":
         names.append((await dr_lim.event())[0])
-    assert names.count("changed") <= 2 * live_outward.POKES_AT_ONCE and names.count("pull") == 1
+    assert names == ["changed"] * live_outward.POKES_AT_ONCE + ["pull"]
     assert await dr_lim.silent()
     await close(dr_lim)
 

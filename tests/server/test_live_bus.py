@@ -179,6 +179,60 @@ async def test_a_frozen_redis_holds_nobody_and_is_noticed(own_redis: RedisServer
         await dara.close()
 
 
+class Proxy:
+    """Stands between a node and Redis; `mute` keeps what Redis says to subscribers, and everything else flows."""
+
+    def __init__(self, redis_port: int) -> None:
+        self.redis_port = redis_port
+        self.mute = False
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.redis_port)
+        subscriber = asyncio.Event()
+
+        async def up() -> None:
+            while data := await reader.read(1 << 16):
+                if b"SUBSCRIBE" in data:
+                    subscriber.set()
+                far_writer.write(data)
+            far_writer.close()
+
+        async def down() -> None:
+            while data := await far_reader.read(1 << 16):
+                if not (self.mute and subscriber.is_set()):
+                    writer.write(data)
+            writer.close()
+
+        for way in (up(), down()):
+            task = asyncio.create_task(way)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+
+async def test_a_subscription_that_went_deaf_is_noticed_by_our_own_ping(own_redis: RedisServer) -> None:
+    """hardening.md 2.6: publishing works, the connection stands, and nothing is heard any more."""
+    heard: list[Message] = []
+
+    async def receive(message: Message) -> None:
+        heard.append(message)
+
+    proxy = Proxy(own_redis.port)
+    listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    node_bus = RedisBus(own_redis.url.replace(f":{own_redis.port}/", f":{port}/"), ping_every_s=0.3)
+    await node_bus.start(receive)
+    await until(lambda: node_bus.connected)
+    proxy.mute = True
+    await until(lambda: not node_bus.connected)
+    proxy.mute = False
+    await until(lambda: node_bus.connected, 8)
+    assert heard == [Missed(), Missed()]
+    await node_bus.stop()
+    listening.close()
+    await asyncio.gather(*proxy.tasks, return_exceptions=True)
+
+
 async def test_a_node_that_could_not_send_tells_the_others_that_they_missed_something(own_redis: RedisServer) -> None:
     heard: list[Message] = []
 

@@ -49,6 +49,17 @@ async def test_a_client_that_does_not_read_is_cut_within_the_queue_limit(stage: 
     await dara.close()
 
 
+async def test_not_more_than_a_thousand_small_packets_wait(stage: Node, world: World) -> None:
+    raw = await enter(stage.url, world.person("sokha"))
+    for n in range(live_frames.QUEUE_PACKETS):
+        await stage.live.notify("sokha", str(n), "system")  # without a pause: nothing is written meanwhile
+    assert stage.live._rooms.of("sokha")
+    await stage.live.notify("sokha", "one more", "system")
+    assert not stage.live._rooms.of("sokha")
+    assert await raw.ended()
+    await raw.close()
+
+
 async def test_a_reader_who_fell_behind_holds_no_pokes_and_is_told_once_to_pull(stage: Node, world: World) -> None:
     raw = await enter(stage.url, world.person("sokha"))
     [visitor] = stage.live._rooms.of("sokha")
@@ -82,9 +93,10 @@ async def fill(stage: Node, user: str) -> Visitor:
     """Writes until the kernel's buffers, the transport's and our queue all hold something that nobody reads."""
     await until(lambda: bool(stage.live._rooms.of(user)))
     [visitor] = stage.live._rooms.of(user)
-    while visitor.transport.get_write_buffer_size() == 0 or not stage.live._gate.is_waiting(visitor):
-        await stage.live.notify(user, "0" * 10_000, "system")
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(20):
+        while visitor.transport.get_write_buffer_size() == 0 or not stage.live._gate.is_waiting(visitor):
+            await stage.live.notify(user, "0" * 10_000, "system")
+            await asyncio.sleep(0.001)
     assert stage.live._rooms.of(user) == [visitor]
     return visitor
 
@@ -106,9 +118,12 @@ async def test_a_client_that_neither_reads_nor_answers_pings_is_gone_after_the_p
 ) -> None:
     """engineio closes its socket, then waits for ever for its writer."""
     eio = stage.live._gate.eio
-    eio.ping_interval, eio.ping_timeout = 0.1, 0.3
+    eio.ping_interval = 0.1
     deaf = await Deaf.enter(stage.url, world.person("sokha"))
     visitor = await fill(stage, "sokha")
+    await asyncio.sleep(0.4)
+    eio.ping_timeout = 0.3
+    await stage.live.notify("sokha", "n1", "system")  # whatever is sent looks at the last ping
     await until(lambda: visitor.request.transport is None, 4)
     assert not stage.live._rooms.of("sokha")
     await deaf.close()

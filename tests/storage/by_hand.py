@@ -1,6 +1,6 @@
 """Pushes made by hand at the port (sync/store.py), without rules: claim these scopes, write these rows.
 
-For tests of stores. What the engine would decide is written down here instead, so that a store is tested for keeping it.
+For tests of stores: what the engine would decide is written down here, so that a store is tested for keeping it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,23 @@ from typing import Any
 from uuid import uuid4
 
 from storage.catalogue import KINDS
-from sync.access import Membership, Role, scope_name
+from sync.access import Membership, Role, View, scope_name
 from sync.record import Because, Key, Outcome, Row
 from sync.store import (
-    Claim, Claimed, JournalEntry, Kept, LedgerEntry, Outbox, PageAsk, Replay, Start, Store, Wants, Writes,
+    Claim,
+    Claimed,
+    JournalEntry,
+    Kept,
+    LedgerEntry,
+    Outbox,
+    PageAsk,
+    Replay,
+    Start,
+    Store,
+    Wants,
+    Writes,
 )
+from tests.cast import Stage
 
 NOW = "2026-11-21T01:10:00+00:00"
 LATER = "2026-11-21T02:10:00+00:00"
@@ -57,8 +69,8 @@ def dose(patient: str, *, part: str | None = None, day: str = "2026-11-21", vers
     given = {"patient_id": patient, "line_id": new_id(), "nominal_date": day, "slot_key": "0|MORN",
              "prescription_id": part, "due_at": f"{day}T01:00:00+00:00", **fields}
     id_ = given.pop("id", None) or new_id()
-    return Row("dose_event", id_, (scope_name("patient", patient),), version, "019b77154000-0000-phone", {**known, **given},
-               created_at=NOW, changed_at=NOW, changed_by=patient)
+    return Row("dose_event", id_, (scope_name("patient", patient),), version, "019b77154000-0000-phone",
+               {**known, **given}, created_at=NOW, changed_at=NOW, changed_by=patient)
 
 
 def entries(rows: Iterable[Row], claimed: Claimed) -> list[LedgerEntry]:
@@ -83,8 +95,9 @@ def journal(writer: Writer, batch_id: str, row: Row, change_id: str = "", **more
         "received_at": NOW, **more,
     }
     kind = KINDS[row.kind]
-    return JournalEntry(device=writer.device, change_id=change_id or new_id(), user=writer.user, kind=row.kind, id=row.id,
-                        scope=row.home, part=kind.part_of(row), day=kind.day_of(row), batch_id=batch_id, **told)
+    return JournalEntry(device=writer.device, change_id=change_id or new_id(), user=writer.user, kind=row.kind,
+                        id=row.id, scope=row.home, part=kind.part_of(row), day=kind.day_of(row), batch_id=batch_id,
+                        **told)
 
 
 def kept(entry: JournalEntry, i: int = 0) -> Kept:
@@ -129,3 +142,19 @@ async def founded(store: Store, writer: Writer) -> Writer:
     await pushed(store, writer, founding=[writer.patient],
                  memberships=[Membership(writer.user, writer.patient, Role.PATIENT)])
     return writer
+
+
+async def enrolled(stage: Stage) -> Writer:
+    """Somebody with an account and nothing else."""
+    writer = Writer()
+    await stage.enrol(writer.user, "patient", "active")
+    return writer
+
+
+async def granted(
+    store: Store, owner: Writer, other: Writer, role: Role = Role.VIEWER, view: View | None = None, version: int = 1,
+    expires_at: str | None = None, ended_at: str | None = None,
+) -> None:
+    """The other's membership of the owner's patient scope, as it stands from now on."""
+    member = Membership(other.user, owner.patient, role, view or View(), version, expires_at, ended_at)
+    await pushed(store, owner, scopes=[owner.patient], memberships=[member])

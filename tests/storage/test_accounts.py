@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
@@ -15,16 +14,14 @@ from storage.accounts.audit import Deed, Origin, record
 from storage.accounts.moments import later
 from storage.accounts.sessions import Ended
 from storage.database import Database
-from tests.servers.fixtures import empty_postgres_url, postgres_server  # noqa: F401 — fixtures
 from tests.storage import accounts_stage as stage
 from tests.storage.accounts_stage import NOW, added, logged_in, person, uid
+from tests.storage.databases import migrated, migrated_postgres, migrated_sqlite  # noqa: F401 — fixtures
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    address = stage.sqlite_address(tmp_path) if request.param == "sqlite" else \
-        request.getfixturevalue("empty_postgres_url")
-    async with stage.opened(address) as one:
+@pytest.fixture
+async def database(migrated: str) -> AsyncIterator[Database]:  # noqa: F811
+    async with stage.opened(migrated) as one:
         yield one
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -16,19 +15,17 @@ from storage.accounts.refresh import Dead, Refused, Rotated, rotate, sweep_token
 from storage.accounts.sessions import Ended, Opened
 from storage.accounts.tables import refresh_token, session
 from storage.database import Database
-from tests.servers.fixtures import empty_postgres_url, postgres_server  # noqa: F401 — fixtures
 from tests.storage import accounts_stage as stage
 from tests.storage.accounts_stage import NOW, added, logged_in, person, uid
+from tests.storage.databases import migrated, migrated_postgres, migrated_sqlite  # noqa: F401 — fixtures
 
 IN_29_S = "2026-11-21T02:00:29+00:00"
 IN_30_S = "2026-11-21T02:00:30+00:00"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    address = stage.sqlite_address(tmp_path) if request.param == "sqlite" else \
-        request.getfixturevalue("empty_postgres_url")
-    async with stage.opened(address) as one:
+@pytest.fixture
+async def database(migrated: str) -> AsyncIterator[Database]:  # noqa: F811
+    async with stage.opened(migrated) as one:
         yield one
 
 

@@ -53,6 +53,10 @@ def of_patient(id_: str, fields: Fields) -> tuple[str, ...]:
     return (f"patient:{fields['patient_id']}",)
 
 
+def of_patient_and_guest(id_: str, fields: Fields) -> tuple[str, ...]:
+    return (f"patient:{fields['patient_id']}", f"user:{fields['guest_id']}")
+
+
 def self_alone(user: str, change: Change) -> Role | None:
     return Role.SELF if change.id == user else None
 
@@ -67,6 +71,7 @@ _PRESCRIPTION = columns("drug amount", "patient_id")
 _DOSE = columns(" ".join(GROUP), "patient_id line_id nominal_date slot_key occurrence",
                 " ".join(("state", "due_at", *TOLD)))
 _NOTE = columns("", "patient_id text prescription_id")
+_VISIT = columns("", "patient_id guest_id")
 _NOTE["prescription_id"] = Column("prescription_id", "creation")
 
 def own_scope(prefix: str) -> Callable[[str, Fields], tuple[str, ...]]:
@@ -90,5 +95,7 @@ KINDS = {
              day="nominal_date", line="line_id", rank=2),
         kind("note", AppendOnly(), Access(OWNERS | DOCTORS, OWNERS | DOCTORS), _NOTE, of_patient,
              part="prescription_id", parents={"prescription_id": "prescription"}, rank=2),
+        kind("visit", LatestPerField(), Access(CARE, OWNERS, OWNERS), _VISIT, of_patient_and_guest,
+             deposits=frozenset({"user"})),
     )
 }

@@ -23,6 +23,7 @@ NOON = 1_767_243_600_000  # 2026-01-01T12:00:00+07:00
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+AT_EIGHT, HALF_PAST, TWENTY_TO_NINE = (f"2026-01-01T{utc}:00+00:00" for utc in ("01:00", "01:30", "01:40"))
 
 CAST = UUID("0197d000-0000-7000-8000-000000000000")
 SOKHA, DARA, MALY, LIM, CHAN, VUTHY = (
@@ -60,12 +61,12 @@ class Town:
     def id(self) -> str:
         return uuid7(self.now, self.random.getrandbits(74))
 
-    def phone(self, user: str, path: str = ":memory:", device: str | None = None, skew_ms: int = 0) -> Phone:
+    def phone(self, user: str, path: str = ":memory:", device: str | None = None, boot_id: str = "boot 1") -> Phone:
         device = device or self.id()
         door = Loopback(self.store, KINDS, {}, user, device, f"session of {device}", lambda: self.now)
         instruments = Instruments(lambda: self.now + phone.skew_ms, lambda: self.now - NOON + DAY,
-                                  self.random.getrandbits, f"boot of {device}")
-        phone = Phone(Replica(path, user, device, instruments, action_groups(KINDS)), door, skew_ms)
+                                  self.random.getrandbits, boot_id)
+        phone = Phone(Replica(path, user, device, instruments, action_groups(KINDS)), door)
         return phone
 
     async def sokhas(self, path: str = ":memory:") -> Phone:
@@ -76,14 +77,25 @@ class Town:
         assert (await phone.sync()).ok
         return phone
 
+    async def two_phones(self) -> tuple[Phone, Phone]:
+        """Both Sokha's, both told her record."""
+        first, second = await self.sokhas(), self.phone(SOKHA)
+        assert (await second.sync()).ok
+        return first, second
+
+    async def caregiver(self) -> Phone:
+        """Dara's phone, with access and told."""
+        self.grant(DARA, Role.MANAGER)
+        dara = self.phone(DARA)
+        assert (await dara.sync()).ok
+        return dara
+
     # the server's own hand
 
     def grant(self, user: str, role: Role, view: View = ALL, scope: str = RECORD) -> None:
         before = self.store.state.members.get((scope, user))
         version = before.view_version + 1 if before else 1
         self.store.state.members[scope, user] = Membership(user, scope, role, view, version)
-        for key in [key for key in self.store.state.told if key[1] == scope]:
-            del self.store.state.told[key]
 
     def revoke(self, user: str, scope: str = RECORD) -> None:
         before = self.store.state.members[scope, user]
@@ -116,3 +128,13 @@ class Town:
 
 def dose(slot: str = "0/MORN", day: str = "2026-01-01") -> Dose:
     return Dose(SOKHA, LINE, day, slot)
+
+
+def action_of(phone: Phone, slot: str = "0/MORN") -> tuple[object, object] | None:
+    """What a phone shows of a dose: (action, at)."""
+    row = phone.replica.seen("dose_event", RECORD, dose(slot).id)
+    return None if row is None else (row["action"], row["at"])
+
+
+def note(phone: Phone, town: Town, text: str = "ឈឺក្បាល", **fields: str) -> str:
+    return phone.replica.record("note", [RECORD], town.id(), {"patient_id": SOKHA, "text": text, **fields})

@@ -36,6 +36,8 @@ class Backend(Protocol):
 
     store: Store
 
+    async def open(self) -> None: ...
+
     async def enrol(self, user: str, role: str, state: str) -> None: ...
 
     async def session(self, user: str, device: str) -> str | None: ...
@@ -66,6 +68,9 @@ class MemoryBackend:
     def __init__(self) -> None:
         self.memory = MemoryStore(KINDS)
         self.store: Store = self.memory
+
+    async def open(self) -> None:
+        return None
 
     async def enrol(self, user: str, role: str, state: str) -> None:
         self.memory.state.accounts[user] = Who(role, state)

@@ -106,9 +106,13 @@ def settled(entries: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | Non
     def saw(e: Mapping[str, Any], f: Mapping[str, Any]) -> bool:
         return bool(f["r"] <= e["b"])
 
+    def place(e: Mapping[str, Any]) -> tuple[str, int]:
+        """By its clock among its device's own, but after what its author had seen, though the clock had jumped back."""
+        after = max((place(f) for f in entries if f["d"] == e["d"] and saw(e, f)), default=("", 0))
+        return (e["h"], 0) if e["h"] > after[0] else (after[0], after[1] + 1)
+
     def beats(e: Mapping[str, Any], f: Mapping[str, Any]) -> bool:
-        later = e["d"] == f["d"] and (e["h"], e["c"]) > (f["h"], f["c"]) and not saw(f, e)
-        return e is not f and (saw(e, f) or later)
+        return e is not f and (saw(e, f) or (e["d"] == f["d"] and (place(e), e["c"]) > (place(f), f["c"])))
 
     alive = [f for f in entries if not any(beats(e, f) for e in entries) and f["a"] != "undone"]
     if not alive:

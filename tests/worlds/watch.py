@@ -33,13 +33,18 @@ class Watch:
     highest: dict[Key, int] = field(default_factory=dict)
     versions: dict[str, Any] = field(default_factory=dict)  # of immutable prescription versions: id → lines
     pokes: list[tuple[str, int]] = field(default_factory=list)
+    removed: set[tuple[str, str]] = field(default_factory=set)  # (device, scope) that a device was told to purge
     sometimes: Counter[str] = field(default_factory=Counter)
 
     async def granted(self, user: str) -> dict[str, Grant]:
-        return grants(user, await self.backend.rows("profile", "patient", "connection", "line_setting"))
+        """What connections give this person now, beside what is their own."""
+        own = {f"user:{user}": Grant("self"), f"patient:{user}": Grant("patient")}
+        return own | grants(user, await self.backend.rows("connection", "line_setting"))
 
-    def epoch_is_over(self) -> None:
-        self.verdicts.clear()
+    async def epoch_is_over(self) -> None:
+        """What the restored journal knows will be repeated; the rest is open again."""
+        self.verdicts = {(line.device, line.change_id): (line.outcome, line.code, line.version)
+                         for line in await self.backend.journal()}
         self.highest.clear()
 
     # answers to pushes
@@ -98,6 +103,7 @@ class Watch:
             assert scope["name"] in granted, "P04: a scope was announced to somebody who does not hold it"
             self.sometimes["rebuilt" if scope in pulled.rebuilt else "added"] += 1
         self.sometimes["removed"] += len(pulled.removed)
+        self.removed.update((ask.device, scope["name"]) for scope in pulled.removed)
         for change in pulled.changes:
             assert set(change["scopes"]) <= set(granted), "P04: a row of a scope without membership"
             if change["op"] == "put":

@@ -1,0 +1,1 @@
+"""Figures for `make bench`: printed, never asserted (issue 2, Speed)."""

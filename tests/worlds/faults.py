@@ -1,0 +1,269 @@
+"""Faults planted on purpose, each a small change of the code at run time: what a net is worth shows in what it catches.
+
+A fault patches one name for the length of a block. Which net catches it stands in test_planted_faults.py and in
+tests/README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from scheduling import doses
+from sync import dose_policy, judge, kind, memory, plan, policy, pull, push, settle, standing, working
+from sync.access import ALL, Role
+from sync.clock import Corrected, stamp
+from sync.gate import read_json
+from sync.memory import MemoryStore, MemoryTx
+from sync.record import Outcome, Row
+from sync.replica.outbox import Outbox
+from sync.settle import UNDONE
+from sync.wire import MAX_BODY, read_push
+from sync.working import Working
+from tests.worlds import backend
+from tests.worlds.network import Mast
+
+Fault = Callable[[], AbstractContextManager[Any]]
+
+
+def acknowledge_before_commit() -> Any:
+    """Every seventh push is answered as settled, and then its transaction is lost."""
+    count = [0]
+    honest = MemoryTx.write
+
+    async def write(self: MemoryTx, writes: Any) -> None:
+        count[0] += 1
+        if count[0] % 7:
+            await honest(self, writes)
+
+    return patch.object(MemoryTx, "write", write)
+
+
+def tie_by_arrival() -> Any:
+    """In a fork the last to arrive wins, whatever the clocks say."""
+    return patch.object(policy, "beats", lambda row, edit, name: True)
+
+
+def clock_before_base() -> Any:
+    """Only the clock is asked, though the author had seen what they edited."""
+    return patch.object(policy, "has_seen", lambda row, edit, name: False)
+
+
+def naive_cursor() -> Any:
+    """The page is cut first and filtered afterwards, so a short page looks like the last one."""
+
+    def behind(self: MemoryStore, held: Any, after: int, ask: Any) -> list[Any]:
+        found = sorted((e for (o, _), e in self.state.ledger.items() if o == held.ord and e.seq > after),
+                       key=lambda e: e.seq)[: ask.limit]
+        kinds = ask.readable.get(str(held.membership.role), ())
+        return [e for e in found if e.kind in kinds and held.membership.view.shows(e.part, e.day)]
+
+    return patch.object(MemoryStore, "_behind", behind)
+
+
+def poke_before_commit() -> Any:
+    """The edge announces inside the transaction, where a pull still sees the old heads."""
+
+    async def early(self: Mast, text: bytes) -> dict[str, Any]:
+        pushed = read_push(read_json(text, max_bytes=MAX_BODY), user=self.user, device=self.device, session=self.session)
+        async with self.store.transaction() as tx:
+            settlement = await push.push(tx, self.kinds, self.rules, pushed, self.now_ms())
+            await self.watch.announced(settlement)
+        return {**settlement.as_json(), "server_now": self.now_ms()}
+
+    return patch.object(Mast, "_push", early)
+
+
+def poke_for_a_replay() -> Any:
+    """A replayed batch is announced again."""
+    honest = push._again
+
+    async def again(*args: Any) -> Any:
+        return replace(await honest(*args), heads={"user:x": 1})
+
+    return patch.object(push, "_again", again)
+
+
+def replay_without_membership_check() -> Any:
+    """A stored answer tells its winner rows as they are, whoever may see them today."""
+
+    def told(work: Working, results: Any) -> dict[Any, Any]:
+        keys = [result.key for result in results if result.key is not None and result.tells_row]
+        rows = {key: work.row(key.kind, key.home, key.id) for key in keys}
+        return {key: work.kinds[key.kind].told(row, ALL) for key, row in rows.items() if row is not None}
+
+    return patch.object(push, "rows_told", told)
+
+
+def winners_told_outside_the_view() -> Any:
+    """Push answers tell the winner without asking which prescriptions its reader was shown."""
+
+    def view_of(work: Working, kind_: Any, row: Row) -> Any:
+        held = [work.membership(work.author.user, scope) for scope in row.scopes]
+        return next((ALL for one in held if one is not None), None)
+
+    return patch.object(plan, "view_of", view_of)
+
+
+def loser_not_kept() -> Any:
+    """What lost leaves no line in the journal."""
+    honest = plan._is_news
+    return patch.object(plan, "_is_news", lambda fate: honest(fate) and fate.outcome is not Outcome.SUPERSEDED)
+
+
+def entries_forgotten_on_merge() -> Any:
+    """A dose remembers only the word that stands."""
+    return patch.object(dose_policy, "bounded", lambda entries: entries[-1:])
+
+
+def view_version_not_raised() -> Any:
+    """A membership changes its view, and devices are not told to build the scope anew."""
+    honest = working.Working.grant
+
+    def grant(self: Working, user: str, scope: str, role: Role, view: Any, expires_at: str | None = None) -> None:
+        before = self.membership(user, scope)
+        honest(self, user, scope, role, view, expires_at)
+        after = self.membership(user, scope)
+        if before is not None and after is not None and before.ended_at is None:
+            self._hold(replace(after, view_version=before.view_version))
+
+    return patch.object(working.Working, "grant", grant)
+
+
+def tombstones_sent_as_nothing() -> Any:
+    """A deleted row simply does not come any more."""
+    honest = pull._Turn.fill
+
+    def fill(self: Any, read: Any) -> None:
+        honest(self, read)
+        self.changes = [change for change in self.changes if change["op"] == "put"]
+
+    return patch.object(pull._Turn, "fill", fill)
+
+
+def chain_base_wrong() -> Any:
+    """Every edit counts as made on the newest version: nobody's word is concurrent with anybody's."""
+    return patch.object(judge.Judge, "_base", lambda self, asked, version: version)
+
+
+def grace_without_end() -> Any:
+    """A device that was told of its revocation still speaks as if it had not been."""
+    honest = standing.Standing._in_grace
+
+    def in_grace(self: Any, asked: Any, kind_: Any, subject: Row) -> bool:
+        self.known = replace(self.known, told=frozenset())
+        return honest(self, asked, kind_, subject)
+
+    return patch.object(standing.Standing, "_in_grace", in_grace)
+
+
+def skew_not_corrected() -> Any:
+    """A phone's clock is believed."""
+
+    def believed(device: str, clock: Any, touches: Any, now_ms: int) -> list[Corrected]:
+        return [Corrected(t.recorded_at or now_ms, t.hlc or stamp(t.recorded_at or now_ms, 0, device), False)
+                for t in touches]
+
+    return patch.object(push, "correct", believed)
+
+
+def same_device_rule_before_seen_rule() -> Any:
+    """On one device only the clock says what is later, though it jumped back between two words."""
+    return patch.object(settle, "_later", lambda entries: {e.change_id: (e.hlc, 0, e.change_id) for e in entries})
+
+
+def undo_retracts_everything() -> Any:
+    """An undo empties the dose, whoever had spoken."""
+    honest = settle.settle
+
+    def emptied(entries: Any) -> Any:
+        every = list(entries)
+        newest = max(every, key=lambda e: e.hlc, default=None)
+        return settle.Settled(None) if newest is not None and newest.action == UNDONE else honest(every)
+
+    return patch.object(dose_policy, "settle", emptied)
+
+
+def rank_after_clock() -> Any:
+    """A machine's newer inference beats a person's word."""
+    return patch.object(settle.Entry, "order", property(lambda self: (0, self.hlc, self.change_id)))
+
+
+def purge_restarts_versions() -> Any:
+    """A purged tombstone takes its row along, and the same dose begins at version 1 again (found by a world)."""
+    honest = memory.tombstones_purged
+
+    def purged(store: MemoryStore, before: str) -> None:
+        honest(store, before)
+        kept = {key for _, key in store.state.ledger}
+        store.state.rows = {key: row for key, row in store.state.rows.items() if not row.deleted or key in kept}
+
+    return patch.object(backend, "tombstones_purged", purged)
+
+
+def purge_without_floor() -> Any:
+    """Tombstones go, and nobody who was away is told to begin anew."""
+
+    def purged(store: MemoryStore, before: str) -> None:
+        for place, entry in list(store.state.ledger.items()):
+            if entry.deleted:
+                del store.state.ledger[place]
+
+    return patch.object(backend, "tombstones_purged", purged)
+
+
+@contextmanager
+def snapshot_restarts_below_the_floor() -> Iterator[None]:
+    """A first sync whose page ends below the floor begins from zero for ever (found by a world)."""
+
+    def fresh(one: Any, start: Any) -> bool:
+        return start is None or start.view_version != one.membership.view_version or start.seq < one.floor
+
+    with patch.object(memory, "after_of", lambda one, start: 0 if fresh(one, start) else start.seq), \
+            patch.object(pull._Turn, "_is_fresh", staticmethod(fresh)):
+        yield
+
+
+def revocation_keeps_the_membership() -> Any:
+    """The connection says revoked, and the scope stays open."""
+    return patch.object(working.Working, "end", lambda self, user, scope: None)
+
+
+def private_line_told() -> Any:
+    """The mask is forgotten."""
+    honest = kind.Kind.told
+    return patch.object(kind.Kind, "told", lambda self, row, view: honest(self, row, replace(view, hidden=frozenset())))
+
+
+def change_judged_twice() -> Any:
+    """A change that was settled in another batch is judged again."""
+    return patch.object(judge.Judge, "_repeated", lambda self, asked: None)
+
+
+def acceptance_reopens() -> Any:
+    """Of two statuses the newer wins, closing or not."""
+
+    def moves(self: Any, row: Row, edit: Any, stands: str, wanted: str) -> bool:
+        return edit.hlc > policy.stamp_of(row, self.status)[1]
+
+    return patch.object(policy.LatestStatus, "_moves", moves)
+
+
+def phone_forgets_what_it_sent() -> Any:
+    """A batch without an answer is taken for delivered (F-02)."""
+    honest = Outbox.next_batch
+
+    def next_batch(self: Outbox, new_id: Any) -> Any:
+        self._file.db.execute("DELETE FROM change WHERE state = 'sent'")
+        self._file.db.execute("DELETE FROM batch")
+        return honest(self, new_id)
+
+    return patch.object(Outbox, "next_batch", next_batch)
+
+
+def moved_hour_makes_a_second_dose() -> Any:
+    """Replaced doses stay where they were."""
+    return patch.object(doses, "_let_go", lambda work, row: None)
