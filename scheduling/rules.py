@@ -127,11 +127,20 @@ def dose_gets_its_schedule(work: Working, before: Row | None, after: Row, change
     found = _in_periods(line, clock, fields)
     if found is None:
         work.amend(after, {"prescription_id": line.fields["prescription_id"], "planned": False, "state": "planned",
-                           "due_at": fields["at"] or fields["recorded_at"], "alert_delay_min": clock.alert_delay_min})
+                           "due_at": _unplanned(fields), "alert_delay_min": clock.alert_delay_min})
         return None
     wanted, in_force = found
     work.amend(after, {**schedule_group(wanted, clock), "state": "planned" if in_force else "superseded"})
     return None
+
+
+def _unplanned(fields: Mapping[str, Any]) -> str:
+    """When a dose that no plan yields stands: when it was taken, but near its date and never nowhere. Else a plan that
+    yields it later would not find the row by its time (storage/needs.py), and write over what was said of it."""
+    noon = parse_instant(f"{fields['nominal_date']}T12:00:00+00:00")
+    told = fields["at"] or fields["recorded_at"]
+    near = told is not None and abs(parse_instant(told) - noon) <= timedelta(days=1)
+    return str(told) if near else format_instant(noon)
 
 
 def _in_periods(line: Row, clock: Clock, fields: Mapping[str, Any]) -> tuple[Wanted, bool] | None:

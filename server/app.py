@@ -19,11 +19,12 @@ from scheduling.rules import RULES
 from scheduling.worker import Worker
 from server import sync_routes
 from server.announce import announce_work
+from server.around import outermost
 from server.bus import InProcessBus, RedisBus
 from server.call import Caller
 from server.cors import cors
 from server.durability import refuse_forgetful
-from server.edge import REQUEST_ID, outermost, request_handler
+from server.edge import REQUEST_ID, request_handler
 from server.errors import error_body
 from server.house import House
 from server.limits import SYNC, InRedis, Limits

@@ -91,7 +91,7 @@ def run() -> None:
     loop(migrate_and_serve(settings(environ), click.echo))
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 def demo(words: tuple[str, ...]) -> None:
     """Tell the story of an offline phone, with real processes."""

@@ -37,8 +37,8 @@ PEOPLE = (
 )
 LEVELS = {"Dara": "view+manage", "Maly": "alerts_only", "Dr Lim": "allowed"}
 MEDICINES = (
-    ("Example-MR-Dosage-UnitStueck-1020", "Metformin 500 mg", "មេតហ្វរមីន ៥០០ មក", "tablet", "500 mg"),
-    ("MR-Dosage-4schema-night-only", "Simvastatin 20 mg", "ស៊ីមវ៉ាស្តាទីន ២០ មក", "tablet", "20 mg"),
+    ("Example-MR-Dosage-UnitStueck-1020", "Metformin", "មេតហ្វរមីន", "tablet", "500 mg"),
+    ("MR-Dosage-4schema-night-only", "Simvastatin", "ស៊ីមវ៉ាស្តាទីន", "tablet", "20 mg"),
 )
 """Dosages of server/demo_data by id, and the medicine that this demo gives with them."""
 

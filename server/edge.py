@@ -20,16 +20,12 @@ This file knows the order of the steps; bodies.py, errors.py, tokens.py, limits.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from string import ascii_letters, digits
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
-from aiohttp.typedefs import Handler as Next
-from aiohttp.typedefs import Middleware
 from pydantic import BaseModel, ValidationError
 
 from i18n.negotiation import pick_language
@@ -46,7 +42,6 @@ from storage.wire_check import read_problems
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.values import Unfit, canonical_uuid
 
-METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"})
 WATCHED = frozenset({Code.UNAUTHENTICATED, Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.WRONG_CREDENTIALS, Code.LOCKED,
                      Code.FORBIDDEN, Code.DEVICE_MISMATCH, Code.TOO_MANY_REQUESTS, Code.BATCH_ID_REUSED})
 """Refusals that are counted as security events (S-53)."""
@@ -190,46 +185,3 @@ def refused(house: House, request: web.Request, refusal: Refusal) -> web.Respons
         headers["WWW-Authenticate"] = 'Bearer realm="dastern"'
     body = error_body(refusal, language, request[REQUEST_ID])
     return web.Response(status=refusal.status, body=orjson.dumps(body), headers=headers)
-
-
-def outermost(house: House) -> Middleware:
-    """The middleware around all routes: request id, time, access log, figures, and errors that aiohttp itself made."""
-
-    @web.middleware
-    async def around(request: web.Request, handler: Next) -> web.StreamResponse:
-        request[REQUEST_ID] = str(uuid4())
-        token = logs.request_id.set(request[REQUEST_ID])
-        begun, response = time.perf_counter(), None
-        house.metrics.in_flight.inc()
-        try:
-            response = await _or_error(house, request, handler)
-            return response
-        finally:
-            house.metrics.in_flight.dec()
-            _note(house, request, response, time.perf_counter() - begun)
-            logs.request_id.reset(token)
-
-    return around
-
-
-async def _or_error(house: House, request: web.Request, handler: Next) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        code = {405: Code.METHOD_NOT_ALLOWED, 404: Code.NOT_FOUND, 413: Code.TOO_LARGE}.get(error.status)
-        if code is None:
-            raise
-        response = refused(house, request, Refusal(code))
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-        return response
-
-
-def _note(house: House, request: web.Request, response: web.StreamResponse | None, seconds: float) -> None:
-    resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "unmatched"
-    method = request.method if request.method in METHODS else "other"
-    status = response.status if response is not None else 499
-    house.metrics.answered(method, route, status, seconds)
-    size = getattr(response, "content_length", None) or 0
-    logs.access(method=method, route=route, status=status, seconds=seconds, user=request.get(USER), size=size)

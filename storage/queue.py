@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, or_, select, type_coerce, update
+from sqlalchemy import or_, select, update
 
 from storage.database import Database
 from storage.tables import outbox
@@ -45,7 +45,7 @@ async def claim(database: Database, worker: str, now: str, limit: int = BATCH) -
     taken = (
         update(outbox).where(outbox.c.id.in_(free.scalar_subquery()))
         .values(claimed_by=worker, claimed_until=format_instant(parse_instant(now) + LEASE),
-                attempts=type_coerce(outbox.c.attempts, BigInteger) + 1)
+                attempts=outbox.c.attempts + 1)
         .returning(outbox.c.id, outbox.c.scope, outbox.c.touched, outbox.c.attempts)
     )
     async with database.writing() as writing:

@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 class Wire(TypeDecorator[Any]):
     """A column whose Python value is the canonical wire value."""
 
-    impl = sa.TEXT
+    impl: Any = sa.TEXT
     cache_ok = True
     pg_type: ClassVar[str] = "text"
     on_postgresql: ClassVar[TypeEngine[Any]] = sa.TEXT()

@@ -79,7 +79,7 @@ class Judge:
         row = self._row(asked)
         if self.work.author.system:
             return self._system(asked, kind, row)
-        draft = self._draft(asked, kind)
+        draft = row or self._draft(asked, kind)
         fate = self._misplaced(asked, kind, row, draft)
         if fate is not None:
             return fate

@@ -196,7 +196,11 @@ class MemoryTx:
 
     async def write(self, writes: Writes) -> None:
         draft = self.draft
-        draft.rows.update({row.key: row for rows in writes.rows.values() for row in rows})
+        for row in (row for rows in writes.rows.values() for row in rows):
+            before = draft.rows.get(row.key)
+            assert before is None or (before.version, before.fields) == (row.version, row.fields) \
+                or before.version < row.version, "a row that was not read is written over (P09)"
+            draft.rows[row.key] = row
         for entry in writes.ledger:
             draft.ledger[entry.ord, Key(entry.kind, entry.home, entry.id)] = entry
         for line in writes.journal:

@@ -185,7 +185,8 @@ class LatestStatus(Policy):
         return private if told == standing else told > standing
 
     def _reopened(self, row: Row, edit: Edit) -> Merged:
-        after = laid_over(row, edit, edit.fields, stamps=[*edit.fields, *self.needs])
+        # Everything is stamped anew: an old offline edit of a level must not reach into the new generation.
+        after = laid_over(row, edit, edit.fields, stamps=[*row.memory, *edit.fields, *self.needs])
         return Merged(Outcome.APPLIED, Because.SEQUENTIAL, after)
 
 

@@ -16,7 +16,7 @@ from server.api.dose_answers import DAY, RECORDED
 from server.api.dose_bodies import DoseNamed, Skipped, Taken, Undone
 from server.call import Answer, Call, Route, Schema
 from server.levels import lacking, patient_in, rows_of_patient, standing_with, told_of
-from server.whole import write_whole
+from server.write import write_whole
 from storage.ledger.choose import Choice, choose
 from storage.ledger.heard import silent_since
 from storage.zone_names import DEFAULT_ZONE

@@ -18,7 +18,7 @@ from server.call import Answer, Call, Route, Schema
 from server.levels import lacking, patient_in, standing_with, stranger_to, told_of
 from server.newest import QUERY, newest, page_of, row_of
 from server.records import Record
-from server.whole import stands, write_whole
+from server.write import stands, write_whole
 from storage.ledger.choose import Choice, choose
 from sync.access import PATIENT_SCOPE, Role, scope_name
 from sync.problem import Code, FieldCode, FieldProblem, Refusal

@@ -14,8 +14,7 @@ from server import outcome, records, write
 from server.api.entity_bodies import Sent, columns_sent
 from server.call import Answer, Call, Route, Schema
 from server.newest import row_of
-from server.whole import write_whole
-from server.write import problem_of
+from server.write import problem_of, write_whole
 from storage.json_column import SCHEMA_REF
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.record import Because, Change, Op

@@ -9,16 +9,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 
 from storage.accounts.devices import claim_device
 from storage.accounts.moments import REFRESH_LIFE, earlier, later
 from storage.accounts.sealing import digest_of, token_of
 from storage.accounts.states import OPEN
 from storage.accounts.tables import account, refresh_token, session
+from storage.catalogue import table_of
 from storage.database import Reading, Writing
 
 MAX_LISTED = 100
+profile = table_of("profile")
 
 
 class Ended(StrEnum):
@@ -113,8 +115,8 @@ async def standing(reading: Reading, session_id: str) -> Standing | None:
     """The session's account and device; None if it is over or its account is shut (S-01, F-29)."""
     asked = (
         select(session.c.id.label("session_id"), session.c.account_id, session.c.device_id, account.c.role,
-               account.c.state, account.c.language)
-        .join(account, account.c.id == session.c.account_id)
+               account.c.state, func.coalesce(profile.c.language, account.c.language).label("language"))
+        .join(account, account.c.id == session.c.account_id).outerjoin(profile, profile.c.id == account.c.id)
         .where(session.c.id == session_id, session.c.ended_at.is_(None), account.c.state.in_(OPEN))
     )
     row = (await reading.execute(asked)).one_or_none()

@@ -59,7 +59,7 @@ async def held_by(reading: Reading, user: str, scope: str, now: str) -> Membersh
 
 
 async def choose(ledger: Ledger, user: str, choice: Choice, now: str) -> Chosen | None:
-    """The chosen living rows that the user may read at `now`; None if they do not hold the scope, or may not read it."""
+    """The chosen living rows that the user may read at `now`; None if they do not hold the scope or may not read it."""
     shelf = ledger.shelves[choice.kind]
     async with ledger.database.reading() as reading:
         held = await held_by(reading, user, choice.scope, now)

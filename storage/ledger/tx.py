@@ -21,8 +21,9 @@ from sync.kind import Lookup
 from sync.record import Row
 from sync.store import Claim, Claimed, Kept, Known, Numbers, Replay, Wants, Writes
 
-register("push.before_claim", "push.after_claim", "push.before_read", "push.after_read", "push.before_write",
-         "push.after_write", "push.before_commit", "push.after_commit")
+PUSH_PATH = ("push.before_claim", "push.after_claim", "push.before_read", "push.after_read", "push.before_write",
+             "push.after_write", "push.before_commit", "push.after_commit")
+register(*PUSH_PATH)
 
 
 class LedgerTx:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FORMAT = "1"
+EPOCH = "epoch"  # setting: the server's incarnation that last answered
 
 # `change.shown` is the version until whose arrival a settled change still lies over its row; `together` the largest
 # batch it may travel in. `holding` says through which scopes a row is held; `pending` marks wait for a confirmation.

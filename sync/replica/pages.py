@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sync.record import Key
-from sync.replica.file import ReplicaFile
+from sync.replica.file import EPOCH, ReplicaFile
 from sync.replica.outbox import Outbox
 from sync.replica.rows import Rows
 from sync.values import ms_of, parse_instant
 
 Body = dict[str, Any]
 
-CURSOR, EPOCH, AFRESH = "cursor", "epoch", "afresh"  # settings; `afresh` while everything is being sent anew
+CURSOR, AFRESH = "cursor", "afresh"  # settings; `afresh` while everything is being sent anew
 
 
 class Pages:
@@ -45,9 +45,9 @@ class Pages:
         restored from a backup, and what was recorded since waits in the outbox again (F-64)."""
         with self._file.transaction() as db:
             db.executemany("DELETE FROM purged WHERE name = ?", [(name,) for name in confirmed])
-            self._file.set(EPOCH, page["epoch"])
-            if page.get("resync") is not None:
-                self._start_anew(page["resync"])
+            resync = self._resync(page)
+            if resync is not None:
+                self._start_anew(resync)
                 return True
             self._hear_of_scopes(page["scopes"])
             for change in page["changes"]:
@@ -58,6 +58,13 @@ class Pages:
             if not page["has_more"]:
                 self._finish()
         return False
+
+    def _resync(self, page: Body) -> Body | None:
+        """The server's word that it was restored; or ours, for a null cursor does not say which epoch we come from."""
+        known, epoch = self._file.get(EPOCH), page["epoch"]
+        self._file.set(EPOCH, epoch)
+        told: Body | None = page.get("resync")
+        return {} if told is None and known not in (None, epoch) else told
 
     def _start_anew(self, resync: Body) -> None:
         since = resync.get("resend_since")

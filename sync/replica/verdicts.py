@@ -13,7 +13,7 @@ from typing import Any
 
 from sync.clock import is_hlc, ms_in
 from sync.record import Key, Outcome
-from sync.replica.file import ReplicaFile
+from sync.replica.file import EPOCH, ReplicaFile
 from sync.replica.outbox import Batch, Outbox
 from sync.replica.rows import Rows
 
@@ -70,6 +70,8 @@ class Verdicts:
                 else:
                     db.execute("UPDATE change SET state = 'deferred' WHERE change_id = ?", (change["change_id"],))
             db.execute("DELETE FROM batch WHERE batch_id = ?", (batch.batch_id,))
+            if self._file.get(EPOCH) is None:  # a restore before the first page must be noticed too (F-64)
+                self._file.set(EPOCH, answer.get("epoch"))
             self._outbox.forget_old(server_ms)
         return counted
 

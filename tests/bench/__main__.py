@@ -110,7 +110,7 @@ async def _written(url: str, pushers: list[Pusher], *, show: bool) -> list[list[
 
 
 def _claim_beforehand(url: str, lanes: list[list[Written]]) -> None:
-    """The batch rows that the statements put their answers into; the claim's insert is not the bare statement's work."""
+    """The batch rows that the statements put their answers into; the claim's insert is none of the bare one's work."""
     with psycopg.connect(url) as connection:
         for written in (written for lane in lanes for written in lane):
             doc = json.loads(written.doc)

@@ -14,6 +14,7 @@ from storage import catalogue, failpoints
 from storage.database import Database
 from storage.failpoints import Failed
 from storage.ledger.ledger import Ledger
+from storage.ledger.tx import PUSH_PATH
 from storage.tables import batch, change, outbox
 from storage.tables import ledger as ledger_table
 from sync.access import Membership, Role
@@ -21,8 +22,6 @@ from sync.record import Because, Outcome
 from sync.store import Claimed, Replay
 from tests.storage.by_hand import Writer, dose, founded, journal, new_id, pushed, writes
 from tests.storage.ledger_stage import count, logged_in
-
-PUSH_FAILPOINTS = tuple(sorted(name for name in failpoints.registered() if name.startswith("push.")))
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def no_failpoints() -> Iterator[None]:
     failpoints.disarm()
 
 
-@pytest.mark.parametrize("where", PUSH_FAILPOINTS)
+@pytest.mark.parametrize("where", PUSH_PATH)
 async def test_a_failure_anywhere_leaves_all_or_nothing_and_the_retry_settles_once(
     store: Ledger, sokha: Writer, where: str
 ) -> None:

@@ -41,7 +41,8 @@ async def test_f13_a_paused_prescription_has_no_coming_dose_and_resuming_brings_
     """F-13: nothing to remind of while it is paused; the same doses, by id, afterwards."""
     treatment = await cast.treated()
     before = {row["id"]: row["due_at"] for row in await treatment.doses()}
-    assert (await cast.sokha.phone.does(cast.answer(cast.sokha.phone, treatment.id, "pause"))).outcome is Outcome.APPLIED
+    paused = await cast.sokha.phone.does(cast.answer(cast.sokha.phone, treatment.id, "pause"))
+    assert paused.outcome is Outcome.APPLIED
     assert await dues(treatment) == []
     cast.stage.now_ms += 1_000
     await cast.sokha.phone.does(cast.answer(cast.sokha.phone, treatment.id, "resume"))
@@ -106,8 +107,8 @@ async def test_a_moved_hour_keeps_every_dose_and_its_id(cast: Cast) -> None:
     before, sokha = await treatment.doses(), cast.sokha.phone
     await sokha.does(treatment.act(sokha, before[1]["id"], "taken", base=1))
     hours = {"MORN": "06:00", "NOON": "12:00", "EVE": "19:00", "NIGHT": "21:00"}
-    await sokha.does(sokha.change("patient", cast.sokha.id, (cast.sokha.patient_scope,), {"slot_times": hours}, op=Op.PATCH,
-                                  base=1))
+    scopes = (cast.sokha.patient_scope,)
+    await sokha.does(sokha.change("patient", cast.sokha.id, scopes, {"slot_times": hours}, op=Op.PATCH, base=1))
     after = {row["id"]: row for row in await treatment.doses()}
     assert after.keys() == {row["id"] for row in before}
     assert after[before[1]["id"]]["due_at"] == before[1]["due_at"]
@@ -119,6 +120,6 @@ async def test_f15_a_new_version_of_one_line_touches_no_other(cast: Cast) -> Non
     before = await two.doses()
     await cast.lim.phone.does(newer(cast, one, cast.lim.phone, one.version_id, urgent=True, reason="pressure"))
     assert await two.doses() == before
-    taken = await cast.lim.phone.does(cast.version(
-        cast.lim.phone, one.id, [cast.line(two.line_id)], (await cast.lim.phone.sees("prescription"))[one.id]["latest_version_id"]))
-    assert (taken.outcome, taken.code) == (Outcome.REJECTED, Because.INVALID), "a line belongs to one prescription for ever"
+    latest = (await cast.lim.phone.sees("prescription"))[one.id]["latest_version_id"]
+    taken = await cast.lim.phone.does(cast.version(cast.lim.phone, one.id, [cast.line(two.line_id)], latest))
+    assert (taken.outcome, taken.code) == (Outcome.REJECTED, Because.INVALID), "a line keeps its prescription for ever"

@@ -60,10 +60,11 @@ async def test_early_and_late_is_taken_with_its_timing_and_never_missed(cast: Ca
         assert (await phone.does(made.act(phone, dose["id"], "taken", base=1, at=at))).outcome is Outcome.APPLIED
     now = parse_instant(instant_of_ms(cast.stage.now_ms))
     for dose, timing in zip((await made.doses())[:2], (Timing.ON_TIME, Timing.VERY_LATE), strict=True):
-        due, at = parse_instant(dose["due_at"]), parse_instant(dose["at"])
-        windows = {"on_time_min": dose["on_time_min"], "missed_after_min": dose["missed_after_min"]}
-        status = status_of(due_at=due, action=dose["action"], at=at, state=dose["state"], now=now, **windows)
-        assert (status, timing_of(due, at, **windows)) == (Status.TAKEN, timing)
+        due, taken = parse_instant(dose["due_at"]), parse_instant(dose["at"])
+        on_time, missed = dose["on_time_min"], dose["missed_after_min"]
+        status = status_of(due_at=due, action=dose["action"], at=taken, state=dose["state"], now=now,
+                           on_time_min=on_time, missed_after_min=missed)
+        assert (status, timing_of(due, taken, on_time, missed)) == (Status.TAKEN, timing)
 
 
 async def test_an_intake_that_no_plan_yields_is_kept_and_never_missed(cast: Cast) -> None:

@@ -116,7 +116,7 @@ def repetition_changes_nothing(name: str, cases: int, seed: int = 2) -> None:
         once = merged(policy_, start, edits)
         again = merged(policy_, once, dice.sample(edits, len(edits)))
         assert told(again) == told(once), f"P10: case {case}: {name} heard {edits} twice"
-        assert merged(policy_, again, edits).version == again.version, f"P10: case {case}: {name} never tires of {edits}"
+        assert merged(policy_, again, edits).version == again.version, f"P10: {name} never tires of {edits}"
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -88,13 +88,14 @@ class DatabaseBackend:
 
     async def heads(self) -> Mapping[str, int]:
         async with self.ledger.database.reading() as reading:
-            return {name: head for name, head in await reading.execute(select(scope.c.name, scope.c.head))}
+            return dict((await reading.execute(select(scope.c.name, scope.c.head))).tuples().all())
 
     async def fingerprint(self) -> object:
         async with self.ledger.database.reading() as reading:
             entries = [tuple(values) for values in await reading.execute(select(ledger).order_by(*ledger.primary_key))]
             counts = [(await reading.execute(select(func.count()).select_from(t))).scalar() for t in (change, outbox)]
-            members = [str(tuple(v)) for v in await reading.execute(select(membership).order_by(*membership.primary_key))]
+            held = await reading.execute(select(membership).order_by(*membership.primary_key))
+            members = [str(tuple(values)) for values in held]
         return entries, counts, members
 
     async def backup(self) -> Any:

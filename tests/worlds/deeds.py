@@ -48,7 +48,8 @@ class Deeds:
             self._dose_by_computed_id(device)
             return
         now = format_instant(self.now(device) + timedelta(hours=12))
-        near = sorted((r for r in rows if (r.get("due_at") or "") <= now), key=lambda r: (r.get("due_at") or "", r["id"]))
+        due = [row for row in rows if (row.get("due_at") or "") <= now]
+        near = sorted(due, key=lambda row: (row.get("due_at") or "", row["id"]))
         row = self.dice.choice(near[-4:] or rows[:4])
         if "line_id" not in row:
             return
@@ -57,7 +58,7 @@ class Deeds:
 
     def _act(self, device: Device, dose: Dose, row: dict[str, Any]) -> None:
         did = self.dice.random()
-        automatic = self.dice.random() < 0.1
+        automatic = self.dice.random() < 0.25
         fields: dict[str, Any]
         if did < 0.45:
             fields = {**dose.identity(), "action": "taken"}
@@ -76,7 +77,8 @@ class Deeds:
         device.record("dose_event", [self.home], dose.id, fields, automatic=automatic)
 
     def _moment(self, device: Device) -> str:
-        return format_instant((self.now(device) - timedelta(minutes=self.dice.randrange(0, 300))).replace(microsecond=0))
+        told = self.now(device) - timedelta(minutes=self.dice.randrange(0, 300))
+        return format_instant(told.replace(microsecond=0))
 
     def _dose_by_computed_id(self, device: Device) -> None:
         lines = device.rows("medication_line", self.home)
@@ -91,7 +93,8 @@ class Deeds:
     def settings(self, device: Device) -> None:
         """One field or several of the patient's row, of which two may be edited apart; hours re-time doses (R-032)."""
         eve = f"{self.dice.randrange(16, 21):02d}:{self.dice.choice(('00', '30'))}"
-        fields = self.dice.choice(({"alert_delay_min": self.dice.choice((10, 20, 60))}, {"last_name": self.new_id()[:8]},
+        fields = self.dice.choice(({"alert_delay_min": self.dice.choice((10, 20, 60))},
+                                   {"last_name": self.new_id()[:8]},
                                    {"slot_times": {"MORN": "06:30", "NOON": "12:00", "EVE": eve, "NIGHT": "22:00"}},
                                    {"last_name": "ចាន់", "allergies": self.new_id()[:5]}))
         if device.row("patient", self.home, self.patient) is not None:
@@ -120,11 +123,12 @@ class Deeds:
     def _line(self, device: Device, line_id: str) -> dict[str, Any]:
         slots = self.dice.sample(SLOTS, self.dice.randrange(1, 3))
         start = (self.now(device) - timedelta(days=self.dice.randrange(0, 2))).date().isoformat()
-        segment: dict[str, Any] = {"start": start, "time_rule": {"type": "slots", "doses": {s: 1 for s in sorted(slots)}}}
+        rule = {"type": "slots", "doses": dict.fromkeys(sorted(slots), 1)}
+        segment: dict[str, Any] = {"start": start, "time_rule": rule}
         if self.dice.random() < 0.8:
             segment["days"] = self.dice.randrange(3, 6)
-        return {"line_id": line_id, "row": 1, "name": "Amlodipine", "name_km": "អាំឡូឌីពីន", "form": "oral", "unit": "tablet",
-                "plan": {"segments": [segment]}}
+        return {"line_id": line_id, "row": 1, "name": "Amlodipine", "name_km": "អាំឡូឌីពីន", "form": "oral",
+                "unit": "tablet", "plan": {"segments": [segment]}}
 
     def _version(self, device: Device, rx: str, replaces: str | None, lines: list[dict[str, Any]], **more: Any) -> None:
         device.record("prescription_version", [self.home], self.new_id(), {
@@ -172,9 +176,10 @@ class Deeds:
         if row["status"] in ("declined", "revoked"):
             move: dict[str, Any] = {"status": "pending", "generation": row["generation"] + 1}
         else:
-            move = dict(self.dice.choice(
-                ({"status": "accepted"}, {"status": "accepted"}, {"status": "revoked"}, {"status": "declined"},
-                 {"alerts_enabled": self.dice.random() < 0.5}, {"message": self.new_id()[:5]}, {}, {}, {})))
+            choices: tuple[dict[str, Any], ...] = (
+                {"status": "accepted"}, {"status": "accepted"}, {"status": "revoked"}, {"status": "declined"},
+                {"alerts_enabled": self.dice.random() < 0.5}, {"message": self.new_id()[:5]}, {}, {}, {})
+            move = dict(self.dice.choice(choices))
             move.setdefault("generation", row.get("generation", 1))
         if device.user == self.patient and self.dice.random() < 0.6:
             move.update(self._level(device, name or ""))
@@ -187,7 +192,7 @@ class Deeds:
         shown = [rx["id"] for rx in device.rows("prescription", self.home)]
         today = self.now(device).date()
         days = [[today.isoformat(), (today + timedelta(days=2)).isoformat()]]
-        return {"level": self.dice.choice(DOCTOR + ("selected", "allowed")),
+        return {"level": self.dice.choice((*DOCTOR, "selected", "allowed")),
                 "parts": self.dice.sample(shown, min(len(shown), 1)), "days": self.dice.choice((days, None))}
 
     # the stranger
@@ -198,9 +203,10 @@ class Deeds:
         for id_ in ids(kind)[:3]:
             scopes = [self.home, f"user:{self.dice.choice(sorted(self.others.values()))}"] if kind == "connection" \
                 else [self.home]
-            fields: dict[str, Any] = {"dose_event": {"action": "taken"}, "prescription": {"note": "x"},
-                                      "connection": {"status": "accepted", "level": "allowed"},
-                                      "line_setting": {"private": False}, "patient": {"first_name": "x"}}[kind]
+            forged: dict[str, dict[str, Any]] = {
+                "dose_event": {"action": "taken"}, "prescription": {"note": "x"}, "patient": {"first_name": "x"},
+                "connection": {"status": "accepted", "level": "allowed"}, "line_setting": {"private": False}}
+            fields = forged[kind]
             device.record(kind, scopes, id_, fields, op=self.dice.choice((Op.PATCH, Op.UPSERT)))
 
 

@@ -1,4 +1,4 @@
-"""One phone of one person in a world: a replica on a file, a wall clock that may be wrong, and a process that may die."""
+"""One phone of one person in a world: a replica on a file, a clock that may be wrong, and a process that may die."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Deed:
 
 @dataclass
 class Device:
-    """`skew_ms` is how far its wall clock is ahead; `folder` None keeps it in memory, and then it cannot be killed."""
+    """`skew_ms` is how far its wall clock is ahead; what is kept in `:memory:` cannot be killed."""
 
     name: str
     user: str

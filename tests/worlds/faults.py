@@ -68,7 +68,8 @@ def poke_before_commit() -> Any:
     """The edge announces inside the transaction, where a pull still sees the old heads."""
 
     async def early(self: Mast, text: bytes) -> dict[str, Any]:
-        pushed = read_push(read_json(text, max_bytes=MAX_BODY), user=self.user, device=self.device, session=self.session)
+        body = read_json(text, max_bytes=MAX_BODY)
+        pushed = read_push(body, user=self.user, device=self.device, session=self.session)
         async with self.store.transaction() as tx:
             settlement = await push.push(tx, self.kinds, self.rules, pushed, self.now_ms())
             await self.watch.announced(settlement)
@@ -172,7 +173,7 @@ def skew_not_corrected() -> Any:
 
 def same_device_rule_before_seen_rule() -> Any:
     """On one device only the clock says what is later, though it jumped back between two words."""
-    return patch.object(settle, "_later", lambda entries: {e.change_id: (e.hlc, 0, e.change_id) for e in entries})
+    return patch.object(settle, "_later", lambda entries: {id(e): (e.hlc, 0, e.change_id) for e in entries})
 
 
 def undo_retracts_everything() -> Any:
@@ -182,7 +183,7 @@ def undo_retracts_everything() -> Any:
     def emptied(entries: Any) -> Any:
         every = list(entries)
         newest = max(every, key=lambda e: e.hlc, default=None)
-        return settle.Settled(None) if newest is not None and newest.action == UNDONE else honest(every)
+        return settle.Settled(None, ()) if newest is not None and newest.action == UNDONE else honest(every)
 
     return patch.object(dose_policy, "settle", emptied)
 
@@ -247,7 +248,7 @@ def acceptance_reopens() -> Any:
     """Of two statuses the newer wins, closing or not."""
 
     def moves(self: Any, row: Row, edit: Any, stands: str, wanted: str) -> bool:
-        return edit.hlc > policy.stamp_of(row, self.status)[1]
+        return bool(edit.hlc > policy.stamp_of(row, self.status)[1])
 
     return patch.object(policy.LatestStatus, "_moves", moves)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -41,17 +42,14 @@ class Weather:
     small_pages: float = 0.5
     meddle: Callable[[], Awaitable[None]] | None = None
     failpoints: tuple[str, ...] = ()
-    happened: dict[str, int] = field(default_factory=dict)
+    happened: Counter[str] = field(default_factory=Counter)
 
     def draw(self, choices: tuple[str, ...]) -> str | None:
         if self.dice.random() >= self.mishaps:
             return None
         found = self.dice.choice(choices)
-        self.happened[found] = self.happened.get(found, 0) + 1
+        self.happened[found] += 1
         return found
-
-    def calm(self) -> None:
-        self.mishaps = self.small_pages = 0.0
 
 
 @dataclass

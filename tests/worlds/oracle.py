@@ -1,4 +1,4 @@
-"""The oracle: what must be true of a server's rows, computed plainly from them and from nothing the engine made of them.
+"""The oracle: what must be true of a server's rows, computed plainly from them and nothing the engine made of them.
 
 Who may see what follows from connections and private lines, not from memberships; what was done about a dose from its
 entries by the words of DESIGN.md 11, not by `settle`; which doses there are from the periods in force. Kinds are read

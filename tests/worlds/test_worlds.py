@@ -16,24 +16,26 @@ from pathlib import Path
 
 import pytest
 
-from storage import failpoints
+from storage.ledger.tx import PUSH_PATH
 from tests.servers.postgres import Postgres
 from tests.worlds.backend import Backend, MemoryBackend
 from tests.worlds.databases import PostgresBackend, SqliteBackend
+from tests.worlds.network import PULL_MISHAPS, PUSH_MISHAPS
 from tests.worlds.verdict import verdict
 from tests.worlds.world import World, ram
 
-SOAK = int(os.environ.get("DASTERN_SOAK", "0") or 0)
+SOAK = bool(os.environ.get("DASTERN_SOAK"))
+FIRST = int(os.environ.get("DASTERN_FIRST_SEED", "0"))  # a nightly soak may begin elsewhere each night
 MEMORY_WORLDS, MEMORY_STEPS = (1_000, 60) if not SOAK else (20_000, 120)
 DATABASE_WORLDS, DATABASE_STEPS = (100, 30) if not SOAK else (1_000, 80)
 CHUNKS = 10  # tests per store, so that worker processes share them
-PUSH_PATH = tuple(sorted(name for name in failpoints.registered() if name.startswith("push.")))
 
 RARE = (
     "applied/newest", "applied/person_over_server", "merged/earliest_kept", "merged/concurrent_kept",
     "superseded/older_edit", "superseded/person_over_device", "rejected/stale_base", "rejected/server_wins",
     "rejected/closed_generation", "rejected/forbidden", "deferred/missing_parent", "accepted_late/access_revoked",
     "accepted_late/quarantined", "duplicate/same_content", "resync", "added", "rebuilt", "removed",
+    *PUSH_MISHAPS, *PULL_MISHAPS,
 )
 """Paths that every hundred worlds must have walked, or they prove less than they say (hardening 4.2)."""
 
@@ -41,7 +43,7 @@ RARE = (
 def seeds(chunk: int, number: int) -> list[int]:
     if "DASTERN_SEED" in os.environ:
         return [int(os.environ["DASTERN_SEED"])] if chunk == 0 else []
-    return list(range(chunk * number // CHUNKS, (chunk + 1) * number // CHUNKS))
+    return list(range(FIRST + chunk * number // CHUNKS, FIRST + (chunk + 1) * number // CHUNKS))
 
 
 async def lived(seed: int, backend: Backend, steps: int, push_path: tuple[str, ...] = ()) -> Counter[str]:
@@ -51,7 +53,9 @@ async def lived(seed: int, backend: Backend, steps: int, push_path: tuple[str, .
     return world.watch.sometimes
 
 
-async def all_hold(each: list[int], steps: int, backend: Callable[[int], Backend], path: tuple[str, ...] = ()) -> Counter[str]:
+async def all_hold(
+    each: list[int], steps: int, backend: Callable[[int], Backend], path: tuple[str, ...] = ()
+) -> Counter[str]:
     """Lives every world; tells all seeds that failed, with their reasons."""
     walked: Counter[str] = Counter()
     broken: list[str] = []

@@ -1,4 +1,4 @@
-"""What must hold when a world has come to rest (sync-protocol.md 16): convergence, nothing lost, the domain's own truths.
+"""What must hold when a world is at rest (sync-protocol.md 16): convergence, nothing lost, the domain's own truths.
 
 P01, P02, P07 and P10, and what the rules of doses, prescriptions and connections promise. Judges by the oracle.
 """
@@ -136,7 +136,8 @@ def doses_follow_the_plan(world: World, rows: list[Row]) -> None:
     for line in (row for row in alive if row.kind == "medication_line"):
         until = horizons.get(line.fields["prescription_id"]) or now
         wanted = oracle.doses_due(line, patients[line.fields["patient_id"]], now, until)
-        _as_wanted(line, wanted, [r for r in alive if r.kind == "dose_event" and r.fields["line_id"] == line.id], now, until)
+        own = [row for row in alive if row.kind == "dose_event" and row.fields["line_id"] == line.id]
+        _as_wanted(line, wanted, own, now, until)
 
 
 def _as_wanted(line: Row, wanted: dict[Any, Any], doses: list[Row], now: str, until: str) -> None:
@@ -144,7 +145,8 @@ def _as_wanted(line: Row, wanted: dict[Any, Any], doses: list[Row], now: str, un
     for row in doses:
         f = row.fields
         if f["state"] == "planned" and f["planned"] and f["due_at"] is not None and now <= f["due_at"] < until:
-            standing[f["nominal_date"], f["slot_key"], f["occurrence"]] = (f["due_at"], f["amount_due"], f["version_id"])
+            name = (f["nominal_date"], f["slot_key"], f["occurrence"])
+            standing[name] = (f["due_at"], f["amount_due"], f["version_id"])
     spoken = {(r.fields["nominal_date"], r.fields["slot_key"], r.fields["occurrence"]) for r in doses
               if r.memory.get("entries") or (r.fields["due_at"] or now) < now}  # those keep what they had (R-116)
     lacks = [key for key in wanted if key not in standing and key not in spoken]
@@ -166,7 +168,7 @@ def prescriptions_agree(rows: list[Row]) -> None:
             if rx.fields["status"] != "active":
                 assert not open_, f"F-13: a line of a {rx.fields['status']} prescription is in force"
             for period in open_:
-                assert period["version_id"] == rx.fields["current_version_id"], "a version that is not current is in force"
+                assert period["version_id"] == rx.fields["current_version_id"], "a version is in force, and not current"
         numbers = sorted(v.fields["number"] for v in versions.values() if v.fields["prescription_id"] == rx.id)
         assert numbers == list(range(1, len(numbers) + 1)), "F-06: versions are not numbered 1, 2, 3…"
 

@@ -35,8 +35,8 @@ PHONES = {"sokha": 2, "dara": 1, "maly": 1, "lim": 1, "vuthy": 1}
 MOST_ROUNDS = 60  # of syncing everybody until nothing moves
 
 DEEDS = {
-    "sokha": ("dose",) * 6 + ("answer",) * 3 + ("connection",) * 3 + ("settings", "profile", "line_setting", "line_setting",
-                                                                   "prescribe", "revise"),
+    "sokha": ("dose",) * 6 + ("answer",) * 3 + ("connection",) * 3 + ("line_setting",) * 2 + (
+        "settings", "profile", "prescribe", "revise"),
     "dara": ("dose",) * 5 + ("connection", "profile", "answer"),
     "maly": ("dose", "connection", "profile", "line_setting"),
     "lim": ("prescribe", "revise", "revise", "note", "answer", "connection", "dose"),
@@ -53,7 +53,8 @@ class World:
         self.backend = backend
         self.now = BEGIN_MS
         self.watch = Watch(backend)
-        self.weather = Weather(Random(self.dice.getrandbits(64)), meddle=self._meddle, failpoints=failpoints)
+        self.weather = Weather(Random(self.dice.getrandbits(64)), meddle=self._meddle, failpoints=failpoints,
+                               happened=self.watch.sometimes)
         self.ids = {name: self._id() for name in PEOPLE}
         self.deeds = Deeds(self.dice, self.ids["sokha"], {n: self.ids[n] for n in ("dara", "maly", "lim")})
         self.devices: list[Device] = []
@@ -67,7 +68,7 @@ class World:
     # the beginning
 
     async def begin(self) -> None:
-        """Everybody has registered; Dr Lim and Dara are connected, one prescription is confirmed, if the dice say so."""
+        """Everybody registers; if the dice say so, Dr Lim and Dara are connected and a prescription is confirmed."""
         for name, role in PEOPLE.items():
             await self.backend.enrol(self.ids[name], role, "verified" if role == "doctor" else "active")
             for n in range(PHONES[name]):
@@ -75,13 +76,14 @@ class World:
         for device in self.devices:
             if device.name.endswith("0"):
                 self._registers(device)
-        self.weather, mood = self._calm(), self.weather
+        stormy = self.weather
+        self._calm()
         for device in self.devices:
             await device.sync()
         await self._verify_accounts()
         if self.dice.random() < 0.8:
             await self._befriend()
-        self._storm(mood)
+        self._storm(stormy)
 
     async def _phone(self, name: str, n: int) -> None:
         id_ = self._id()
@@ -121,10 +123,8 @@ class World:
         device.record("connection", scopes, connection_id(self.ids["sokha"], other),
                       {"patient_id": self.ids["sokha"], "other_id": other, **told})
 
-    def _calm(self) -> Weather:
-        calm = Weather(Random(0), mishaps=0.0, small_pages=0.0)
-        self._storm(calm)
-        return calm
+    def _calm(self) -> None:
+        self._storm(Weather(Random(0), mishaps=0.0, small_pages=0.0))
 
     def _storm(self, weather: Weather) -> None:
         self.weather = weather
@@ -255,4 +255,4 @@ class World:
 
 def ram() -> str | None:
     """Phones' files are many and short-lived; memory is kinder to them than a disk that is flushed at each deed."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
