@@ -34,6 +34,7 @@ ROUND_EVERY_S = 60.0  # what time alone brings
 CHORES_EVERY = 10  # rounds
 HORIZON_DAYS = 29  # a prescription whose dose rows end sooner is extended to 30 (R-113)
 HORIZON_BATCH = 50
+SET_ASIDE_MS = 3_600_000
 AFTER_FAILURE_S = 5.0
 
 log = logging.getLogger("dastern.worker")
@@ -56,6 +57,7 @@ class Worker:
     now_ms: Callable[[], int]
     announce: Announce = nobody_listens
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _set_aside: dict[str, int] = field(default_factory=dict)  # prescription → until when it is left alone (ms)
 
     def wake(self) -> None:
         """Something was committed in this process: look at once."""
@@ -69,7 +71,8 @@ class Worker:
                 busy = await self.work_once()
                 if self.now_ms() - looked_ms >= ROUND_EVERY_S * 1000:
                     looked_ms = self.now_ms()
-                    await self.extend_horizons()
+                    while await self.extend_horizons() == HORIZON_BATCH and not stop.is_set():
+                        pass
                     if rounds % CHORES_EVERY == 0:
                         await clear_away(self.database, self.store, instant_of_ms(looked_ms))
                     rounds += 1
@@ -125,7 +128,8 @@ class Worker:
     async def extend_horizons(self) -> int:
         """Gives active prescriptions dose rows for 30 days and completes courses that are over. Answers how many."""
         now = instant_of_ms(self.now_ms())
-        short = await short_of_horizon(self.database, now, HORIZON_DAYS, HORIZON_BATCH)
+        self._set_aside = {one: until for one, until in self._set_aside.items() if until > self.now_ms()}
+        short = await short_of_horizon(self.database, now, HORIZON_DAYS, HORIZON_BATCH, self._set_aside)
         until = format_instant(parse_instant(now) + HORIZON)
         for patient, prescription in short:
             scope = scope_name(PATIENT_SCOPE, patient)
@@ -134,6 +138,8 @@ class Worker:
             try:
                 await self.announce(await self._push([change]), ())
             except Exception:
+                # An hour's rest, so that one that always fails does not keep the others waiting (F-16).
+                self._set_aside[prescription] = self.now_ms() + SET_ASIDE_MS
                 log.exception("worker.horizon_failed")
         return len(short)
 

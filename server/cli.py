@@ -39,14 +39,19 @@ def loop(work: Coroutine[Any, Any, None]) -> None:
     """Runs to the end; what an operator can mend is told in a sentence, without a traceback."""
     from server.admin import NotADoctorError
     from server.backup import UnfitCopyError
-    from server.durability import ForgetfulDatabaseError
-    from server.process import run_loop
+    from server.process import UnmigratedError, run_loop
     from storage.engines import UnfitAddressError
     from storage.lockfile import LockedError
+    from storage.soundness import UnsoundError
+    from sync.values import Unfit
 
     try:
         run_loop(work)
-    except (LockedError, UnfitAddressError, UnfitCopyError, ForgetfulDatabaseError, NotADoctorError, OSError) as error:
+    except Unfit as error:
+        click.echo(f"dastern: {error}: neither a phone number nor an e-mail address", err=True)
+        sys.exit(1)
+    except (LockedError, UnfitAddressError, UnfitCopyError, UnmigratedError, UnsoundError, NotADoctorError,
+            OSError) as error:
         click.echo(f"dastern: {error}", err=True)
         sys.exit(1)
 

@@ -20,6 +20,7 @@ import uvloop
 from server import logs
 from server.app import Server, close_house, furnish, open_house, worker_of
 from server.settings import Settings
+from storage.migrations import pending
 
 T = TypeVar("T")
 
@@ -35,11 +36,21 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
+class UnmigratedError(RuntimeError):
+    """The database has not this version's tables; the message says what to do."""
+
+
+async def refuse_unmigrated(settings: Settings) -> None:
+    if await pending(settings.database_url):
+        raise UnmigratedError("the database has not this version's tables: run `dastern migrate` first")
+
+
 async def serve(
     settings: Settings, *, with_worker: bool, once_ready: Callable[[Server], Awaitable[None]] | None = None
 ) -> None:
     """Serves until SIGTERM or SIGINT. `once_ready` runs when requests are answered already."""
     logs.configure(settings.log_level)
+    await refuse_unmigrated(settings)
     stop = _stop_signal()
     server = Server(furnish(settings), with_worker=with_worker)
     await server.start()
@@ -55,6 +66,7 @@ async def serve(
 async def work(settings: Settings) -> None:
     """A worker until SIGTERM or SIGINT; its pulse shows that its loop turns."""
     logs.configure(settings.log_level)
+    await refuse_unmigrated(settings)
     stop = _stop_signal()
     house = furnish(settings)
     await open_house(house)

@@ -18,7 +18,7 @@ from server.settings_reader import NAMES, PREFIX, Reader
 DEVELOPMENT, TEST, PRODUCTION = "development", "test", "production"
 DATABASES = ("postgresql", "postgres", "sqlite")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-ROLES = frozenset({"patient", "family", "doctor", "assistant", "staff", "owner", "pharmacy", "pharmacist", "admin"})
+ROLES = frozenset({"patient", "family", "doctor", "assistant", "staff", "owner", "pharmacy", "admin"})
 
 
 class SettingsError(Exception):

@@ -5,7 +5,7 @@ A viewer's reads go through memberships (sync/pull.py); this is for those who mu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,12 +67,16 @@ async def may_still_hear(database: Database, user: str, patient: str, now: str) 
         return (await reading.execute(held)).first() is not None
 
 
-async def short_of_horizon(database: Database, now: str, days: int, limit: int) -> list[tuple[str, str]]:
-    """(patient, prescription) of active prescriptions whose dose rows end less than `days` ahead (R-113)."""
+async def short_of_horizon(
+    database: Database, now: str, days: int, limit: int, set_aside: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """(patient, prescription) of active prescriptions whose dose rows end less than `days` ahead (R-113), the shortest
+    first; those that are set aside are left out."""
     table = table_of("prescription")
     edge = format_instant(parse_instant(now) + timedelta(days=days))
     wanted = select(table.c.patient_id, table.c.id).where(
         table.c.status == "active", table.c.deleted == false(),
-        or_(table.c.horizon_until.is_(None), table.c.horizon_until < edge)).limit(limit)
+        or_(table.c.horizon_until.is_(None), table.c.horizon_until < edge), table.c.id.not_in(list(set_aside)),
+    ).order_by(table.c.horizon_until.nulls_first()).limit(limit)
     async with database.reading() as reading:
         return [(row.patient_id, row.id) for row in await reading.execute(wanted)]

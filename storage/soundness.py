@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
-    from storage.database import Reading
+    from storage.database import Database, Reading
 
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables, `->>`, RETURNING, upserts
 DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
@@ -31,6 +31,16 @@ async def refuse_unsound(connection: AsyncConnection) -> None:
     found = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar_one()
     if found != "ok":
         raise UnsoundError(f"The database file is damaged: {found}.")
+
+
+async def refuse_forgetful(database: Database) -> None:
+    """Raises UnsoundError for a PostgreSQL that may lose acknowledged doses at a power cut. SQLite's are ours."""
+    if database.is_sqlite:
+        return
+    async with database.reading() as reading:
+        names = await forgetful(reading)
+    if names:
+        raise UnsoundError(f"This PostgreSQL may lose what it acknowledged; switch on: {', '.join(names)}.")
 
 
 async def forgetful(reading: Reading) -> list[str]:

@@ -66,7 +66,8 @@ async def test_old_tombstones_go_and_the_floor_rises_with_them(store: Ledger, so
     page = await store.page(sokha.ask())
     (held,) = page.held
     assert {entry.id for entry in page.entries} == {living.id, young.id}
-    assert (await store.rows(sokha.user, [old.key], NOW)).rows == {}
+    buried = (await store.rows(sokha.user, [old.key], NOW)).rows[old.key]
+    assert buried.deleted and buried.version == 2, "made again, it must not start from version 1 (P09)"
     assert 0 < held.floor < held.head
     behind = await store.page(sokha.ask(Start(held.ord, 1, held.floor - 1)))
     assert {entry.id for entry in behind.entries} == {living.id, young.id}

@@ -157,3 +157,28 @@ async def test_a_replay_says_the_same_and_writes_nothing(cast: Cast) -> None:
     alone = [await phone.does(change) for change in reversed(changes)]
     assert [(r.outcome, r.code, r.version) for r in reversed(alone)] == said
     assert [row["version"] for row in (await treatment.doses())[:3]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("action", ["taken", "undone"])
+async def test_a_word_on_an_unplanned_dose_survives_the_plan_that_yields_it_later(cast: Cast, action: str) -> None:
+    """R-205, P09: a noon dose recorded before any plan had one; then Dr Lim adds noon, and its row goes on."""
+    await a_word_on_an_unplanned_dose_survives(cast, action)
+
+
+async def a_word_on_an_unplanned_dose_survives(cast: Cast, action: str = "undone") -> None:
+    treatment = await cast.treated()
+    phone, lim, noon = cast.sokha.phone, cast.lim.phone, dose_id(treatment.line_id, "2026-11-22", "0:NOON")
+    told = {"patient_id": cast.sokha.id, "line_id": treatment.line_id, "nominal_date": "2026-11-22",
+            "slot_key": "0:NOON", "action": action}
+    if action == "taken":
+        told["at"] = "2026-11-01T12:00:00+07:00"  # a wrong day chosen by hand
+    said = await phone.does(phone.change("dose_event", noon, (cast.sokha.patient_scope,), told))
+    assert said.outcome is Outcome.APPLIED
+    before = (await phone.sees("dose_event"))[noon]
+    assert not before["planned"]
+    urgent = cast.version(lim, treatment.id, [cast.line(treatment.line_id, NOON=1)], treatment.version_id, urgent=True,
+                          reason="pressure")
+    assert (await lim.does(urgent)).outcome is Outcome.APPLIED
+    after = (await phone.sees("dose_event"))[noon]
+    assert after["action"] == (None if action == "undone" else "taken")
+    assert after["version"] >= before["version"] and after["created_at"] == before["created_at"]

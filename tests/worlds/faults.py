@@ -1,32 +1,29 @@
-"""Faults planted on purpose, each a small change of the code at run time: what a net is worth shows in what it catches.
+"""Faults planted on purpose in what travels and who is told: cursors, views, pokes, commits, purges, phones.
 
-A fault patches one name for the length of a block. Which net catches it stands in test_planted_faults.py and in
-tests/README.md.
+A fault patches one name for the length of a block: what a net is worth shows in what it catches. Which net catches
+which fault stands in test_planted_faults.py and tests/README.md; faults of merging are in merge_faults.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from scheduling import doses
-from sync import dose_policy, judge, kind, memory, plan, policy, pull, push, settle, standing, working
+from sync import kind, memory, plan, pull, push, working
 from sync.access import ALL, Role
-from sync.clock import Corrected, stamp
 from sync.gate import read_json
 from sync.memory import MemoryStore, MemoryTx
-from sync.record import Outcome, Row
+from sync.record import Row
+from sync.replica.file import EPOCH
 from sync.replica.outbox import Outbox
-from sync.settle import UNDONE
+from sync.replica.pages import Pages
 from sync.wire import MAX_BODY, read_push
 from sync.working import Working
 from tests.worlds import backend
 from tests.worlds.network import Mast
-
-Fault = Callable[[], AbstractContextManager[Any]]
 
 
 def acknowledge_before_commit() -> Any:
@@ -40,16 +37,6 @@ def acknowledge_before_commit() -> Any:
             await honest(self, writes)
 
     return patch.object(MemoryTx, "write", write)
-
-
-def tie_by_arrival() -> Any:
-    """In a fork the last to arrive wins, whatever the clocks say."""
-    return patch.object(policy, "beats", lambda row, edit, name: True)
-
-
-def clock_before_base() -> Any:
-    """Only the clock is asked, though the author had seen what they edited."""
-    return patch.object(policy, "has_seen", lambda row, edit, name: False)
 
 
 def naive_cursor() -> Any:
@@ -103,21 +90,9 @@ def winners_told_outside_the_view() -> Any:
     """Push answers tell the winner without asking which prescriptions its reader was shown."""
 
     def view_of(work: Working, kind_: Any, row: Row) -> Any:
-        held = [work.membership(work.author.user, scope) for scope in row.scopes]
-        return next((ALL for one in held if one is not None), None)
+        return ALL if any(work.membership(work.author.user, scope) for scope in row.scopes) else None
 
     return patch.object(plan, "view_of", view_of)
-
-
-def loser_not_kept() -> Any:
-    """What lost leaves no line in the journal."""
-    honest = plan._is_news
-    return patch.object(plan, "_is_news", lambda fate: honest(fate) and fate.outcome is not Outcome.SUPERSEDED)
-
-
-def entries_forgotten_on_merge() -> Any:
-    """A dose remembers only the word that stands."""
-    return patch.object(dose_policy, "bounded", lambda entries: entries[-1:])
 
 
 def view_version_not_raised() -> Any:
@@ -143,54 +118,6 @@ def tombstones_sent_as_nothing() -> Any:
         self.changes = [change for change in self.changes if change["op"] == "put"]
 
     return patch.object(pull._Turn, "fill", fill)
-
-
-def chain_base_wrong() -> Any:
-    """Every edit counts as made on the newest version: nobody's word is concurrent with anybody's."""
-    return patch.object(judge.Judge, "_base", lambda self, asked, version: version)
-
-
-def grace_without_end() -> Any:
-    """A device that was told of its revocation still speaks as if it had not been."""
-    honest = standing.Standing._in_grace
-
-    def in_grace(self: Any, asked: Any, kind_: Any, subject: Row) -> bool:
-        self.known = replace(self.known, told=frozenset())
-        return honest(self, asked, kind_, subject)
-
-    return patch.object(standing.Standing, "_in_grace", in_grace)
-
-
-def skew_not_corrected() -> Any:
-    """A phone's clock is believed."""
-
-    def believed(device: str, clock: Any, touches: Any, now_ms: int) -> list[Corrected]:
-        return [Corrected(t.recorded_at or now_ms, t.hlc or stamp(t.recorded_at or now_ms, 0, device), False)
-                for t in touches]
-
-    return patch.object(push, "correct", believed)
-
-
-def same_device_rule_before_seen_rule() -> Any:
-    """On one device only the clock says what is later, though it jumped back between two words."""
-    return patch.object(settle, "_later", lambda entries: {id(e): (e.hlc, 0, e.change_id) for e in entries})
-
-
-def undo_retracts_everything() -> Any:
-    """An undo empties the dose, whoever had spoken."""
-    honest = settle.settle
-
-    def emptied(entries: Any) -> Any:
-        every = list(entries)
-        newest = max(every, key=lambda e: e.hlc, default=None)
-        return settle.Settled(None, ()) if newest is not None and newest.action == UNDONE else honest(every)
-
-    return patch.object(dose_policy, "settle", emptied)
-
-
-def rank_after_clock() -> Any:
-    """A machine's newer inference beats a person's word."""
-    return patch.object(settle.Entry, "order", property(lambda self: (0, self.hlc, self.change_id)))
 
 
 def purge_restarts_versions() -> Any:
@@ -239,32 +166,22 @@ def private_line_told() -> Any:
     return patch.object(kind.Kind, "told", lambda self, row, view: honest(self, row, replace(view, hidden=frozenset())))
 
 
-def change_judged_twice() -> Any:
-    """A change that was settled in another batch is judged again."""
-    return patch.object(judge.Judge, "_repeated", lambda self, asked: None)
-
-
-def acceptance_reopens() -> Any:
-    """Of two statuses the newer wins, closing or not."""
-
-    def moves(self: Any, row: Row, edit: Any, stands: str, wanted: str) -> bool:
-        return bool(edit.hlc > policy.stamp_of(row, self.status)[1])
-
-    return patch.object(policy.LatestStatus, "_moves", moves)
-
-
 def phone_forgets_what_it_sent() -> Any:
     """A batch without an answer is taken for delivered (F-02)."""
     honest = Outbox.next_batch
 
     def next_batch(self: Outbox, new_id: Any) -> Any:
-        self._file.db.execute("DELETE FROM change WHERE state = 'sent'")
-        self._file.db.execute("DELETE FROM batch")
+        self._file.db.executescript("DELETE FROM change WHERE state = 'sent'; DELETE FROM batch")
         return honest(self, new_id)
 
     return patch.object(Outbox, "next_batch", next_batch)
 
 
-def moved_hour_makes_a_second_dose() -> Any:
-    """Replaced doses stay where they were."""
-    return patch.object(doses, "_let_go", lambda work, row: None)
+def restore_noticed_by_cursor_alone() -> Any:
+    """A phone without a cursor does not see that the server is another incarnation (found by a world)."""
+
+    def resync(self: Pages, page: dict[str, Any]) -> Any:
+        self._file.set(EPOCH, page["epoch"])
+        return page.get("resync")
+
+    return patch.object(Pages, "_resync", resync)

@@ -47,12 +47,12 @@ def held_by(device: Device) -> Truth:
     return found
 
 
-async def told_fresh(world: World, device: Device) -> Truth:
+async def told_fresh(world: World, device: Device, limit: int = 11) -> Truth:
     """What a phone with nothing is told, page by page."""
     found: Truth = {}
     cursor = None
     for _ in range(500):
-        ask = PullAsk(device.user, device.id, device.door.session, cursor, limit=11)
+        ask = PullAsk(device.user, device.id, device.door.session, cursor, limit=limit)
         page = await pull(world.backend.store, KINDS, READABLE, ask, world.now)
         found.update({(c["kind"], c["home"], c["id"]): c["row"] for c in page.changes if c["op"] == "put"})
         cursor = page.cursor

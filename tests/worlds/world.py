@@ -28,8 +28,7 @@ from tests.worlds.device import Device
 from tests.worlds.network import Mast, Weather
 from tests.worlds.watch import Watch
 
-BEGIN_MS = 1_795_223_400_000  # 2026-11-21, morning in Phnom Penh
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+BEGIN_MS, MINUTE, HOUR, DAY = 1_795_223_400_000, 60_000, 3_600_000, 86_400_000  # begins 2026-11-21, 08:10+07:00
 PEOPLE = {"sokha": "patient", "dara": "family", "maly": "family", "lim": "doctor", "vuthy": "patient"}
 PHONES = {"sokha": 2, "dara": 1, "maly": 1, "lim": 1, "vuthy": 1}
 MOST_ROUNDS = 60  # of syncing everybody until nothing moves
@@ -145,9 +144,13 @@ class World:
             await self.quiesce()
             await judge(self)
         finally:
-            for device in self.devices:
-                device.replica.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.end()
+
+    def end(self) -> None:
+        """Phones are closed and their files removed."""
+        for device in self.devices:
+            device.replica.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     async def step(self) -> None:
         """One thing happens: mostly deeds and syncs, now and then a mishap of the greater kind."""
@@ -167,8 +170,7 @@ class World:
                 self._restore, self._purge, self._horizon]
 
     async def deed(self, device: Device) -> None:
-        name = device.name.rstrip("0123456789")
-        deed = self.dice.choice(DEEDS[name])
+        deed = self.dice.choice(DEEDS[device.name.rstrip("0123456789")])
         if deed == "attack":
             rows = await self.backend.rows("dose_event", "prescription", "connection", "line_setting", "patient")
             self.deeds.attack(device, lambda kind: [r.id for r in rows if r.kind == kind and r.home == self.deeds.home])
