@@ -86,7 +86,8 @@ def _wanted(line: Row, clock: Clock, since: datetime, until: datetime) -> Iterab
 def _plan(work: Working, id_: str, one: Wanted, clock: Clock, since: str) -> None:
     """Lays the schedule over the row; a dose that was spoken of, or was already due, keeps what it had (R-116)."""
     row = work.row("dose_event", one.line.home, id_)
-    spoken = row is not None and bool(entries_of(row))
+    # a tombstone's entries assert nothing (an undo that came late), or they would have revived it
+    spoken = row is not None and not row.deleted and bool(entries_of(row))
     past = row is not None and not row.deleted and row.fields["due_at"] is not None and row.fields["due_at"] < since
     if row is not None and (past or (spoken and row.fields["state"] == "planned")):
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from scheduling.doses import HORIZON, MAX_DOSES, Clock, Wanted, ended, plan_of, reconcile, schedule_group
 from scheduling.plan import Plan, assign_keys, canonical, read_plan
-from scheduling.recurrence import expand
+from scheduling.recurrence import Planned, expand
 from storage.answering import answer_moves
 from storage.consent import membership_follows, private_lines_are_hidden
 from storage.prescribing import ACTIVE, INACTIVE, authorship_is_kept, end_all_lines, version_is_filed
@@ -124,7 +124,7 @@ def dose_gets_its_schedule(work: Working, before: Row | None, after: Row, change
     line = work.row("medication_line", after.home, fields["line_id"])
     assert line is not None, "a missing line is deferred"
     clock = Clock.of(work.row("patient", after.home, fields["patient_id"]))
-    found = _in_periods(line, clock, fields)
+    found = _in_periods(work, line, clock, fields)
     if found is None:
         work.amend(after, {"prescription_id": line.fields["prescription_id"], "planned": False, "state": "planned",
                            "due_at": _unplanned(fields), "alert_delay_min": clock.alert_delay_min})
@@ -143,20 +143,33 @@ def _unplanned(fields: Mapping[str, Any]) -> str:
     return str(told) if near else format_instant(noon)
 
 
-def _in_periods(line: Row, clock: Clock, fields: Mapping[str, Any]) -> tuple[Wanted, bool] | None:
+def _in_periods(work: Working, line: Row, clock: Clock, fields: Mapping[str, Any]) -> tuple[Wanted, bool] | None:
     """The dose in the newest period whose plan yields it, and whether that period was in force when it fell due."""
-    noon = parse_instant(f"{fields['nominal_date']}T12:00:00+00:00")
-    for period in reversed(line.fields["schedule"]):
-        plan = plan_of(period)
+    wanted = (fields["nominal_date"], fields["slot_key"], fields["occurrence"])
+    for at, period in reversed(list(enumerate(line.fields["schedule"]))):
+        plan, yielded = _yielded(work, line, at, clock, fields["nominal_date"])
+        planned = yielded.get(wanted)
+        due = format_instant(planned.due_at) if planned is not None else ""
+        if planned is not None and due >= period["from"]:
+            return Wanted(planned, period, line, plan), period["until"] is None or due < period["until"]
+    return None
+
+
+def _yielded(
+    work: Working, line: Row, at: int, clock: Clock, date: str
+) -> tuple[Plan, Mapping[tuple[str, str, int], Planned]]:
+    """The plan of the line's period, and what it yields around a date; worked out once for all doses of a batch."""
+    key = (line.id, at, date)
+    if key not in work.memo:
+        plan = work.memo.get((line.id, at)) or plan_of(line.fields["schedule"][at])
+        noon = parse_instant(f"{date}T12:00:00+00:00")
         found = expand(plan, zone=clock.zone, slots=clock.slots, since=noon - A_DAY_AND_MORE,
                        until=noon + A_DAY_AND_MORE)
-        for planned in found if isinstance(found, list) else ():
-            same = (planned.nominal_date.isoformat(), planned.slot_key, planned.occurrence) == (
-                fields["nominal_date"], fields["slot_key"], fields["occurrence"])
-            due = format_instant(planned.due_at)
-            if same and due >= period["from"]:
-                return Wanted(planned, period, line, plan), period["until"] is None or due < period["until"]
-    return None
+        doses = found if isinstance(found, list) else []
+        work.memo[line.id, at] = plan
+        work.memo[key] = plan, {(d.nominal_date.isoformat(), d.slot_key, d.occurrence): d for d in doses}
+    kept: tuple[Plan, Mapping[tuple[str, str, int], Planned]] = work.memo[key]
+    return kept
 
 
 RULES: Mapping[str, Sequence[Rule]] = {

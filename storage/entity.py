@@ -21,9 +21,9 @@ from storage.metadata import METADATA, STRICT
 from storage.scope import Scope
 from storage.wire_check import wire_check
 from sync.access import Access, Role, View
-from sync.kind import Column, Guard, Kind, Needs, needs_nothing, no_founder, no_guard
+from sync.kind import Column, Guard, Kind, Needs, any_id, needs_nothing, no_founder, no_guard
 from sync.policy import Policy
-from sync.record import Change
+from sync.record import Change, Fields
 
 MAX_HLC_CHARS = 120
 FIRST = -1000  # sort_order: inherited columns would stand at the end of each table (models.md 5)
@@ -61,6 +61,7 @@ class Synced(DeclarativeBase):
         founds: str | None = None,
         founder: Callable[[str, Change], Role | None] = no_founder,
         deposits: Iterable[str] = (),
+        computed_id: Callable[[Fields], str | None] = any_id,
         guard: Guard = no_guard,
         needs: Callable[[Change, str], Needs] = needs_nothing,
         reacts: bool = False,
@@ -74,6 +75,7 @@ class Synced(DeclarativeBase):
             check_server=wire_check(fields, ENGINE_COLUMNS, by_server=True), part=part, day=day, line=line,
             parents={field.name: field.told.refers_to for field in fields if field.told.refers_to is not None},
             founds=founds, founder=founder, deposits=frozenset(deposits), reacts=reacts, masks=masks, guard=guard,
+            computed_id=computed_id,
             needs=needs,
         )
         cls.kind = kind

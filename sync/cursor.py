@@ -1,6 +1,6 @@
 """The opaque token that says how far a device is: the number reached in each scope (sync-protocol.md 3).
 
-base64url of zlib of format, schema, epoch and (ord u32, view_version u16, seq u64, floor u64) per scope. It needs no
+base64url of zlib of format, schema, epoch and (ord u32, view_version u32, seq u64, floor u64) per scope. It needs no
 secrecy, for access is decided from memberships at every pull; an unreadable one starts from zero (I-07).
 """
 
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from sync.store import Start
 
-FORMAT = 2
+FORMAT = 3
 MAX_CURSOR = 64 * 1024  # characters; 2,000 scopes take 5-12 kB
 MAX_SCOPES = 20_000
 _HEAD = struct.Struct(">BHB")
-_ENTRY = struct.Struct(">IHQQ")
+_ENTRY = struct.Struct(">IIQQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Cursor:
 def write_cursor(epoch: str, schema: int, starts: Sequence[Start]) -> str:
     name = epoch.encode()
     body = _HEAD.pack(FORMAT, schema, len(name)) + name
-    body += b"".join(_ENTRY.pack(s.ord, s.view_version & 0xFFFF, s.seq, s.floor if s.seq < s.floor else 0)
+    body += b"".join(_ENTRY.pack(s.ord, s.view_version, s.seq, s.floor if s.seq < s.floor else 0)
                      for s in sorted(starts, key=lambda s: s.ord))
     return base64.urlsafe_b64encode(zlib.compress(body, 6)).decode().rstrip("=")
 

@@ -6,7 +6,9 @@ ledgers; sync/plan.py turns fates into writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sync.access import Role
@@ -15,7 +17,7 @@ from sync.kind import Kind, Refused, Rules
 from sync.policy import Edit, Merged
 from sync.problem import FieldCode, FieldProblem
 from sync.record import Authority, Because, Key, Op, Outcome, Row
-from sync.standing import Asked, Fate, Standing
+from sync.standing import Asked, Fate, Standing, view_of
 from sync.store import Known, Numbers
 from sync.values import instant_of_ms
 from sync.working import Working
@@ -27,20 +29,25 @@ TELLING = frozenset({Because.STALE_BASE, Because.SERVER_WINS, Because.IMMUTABLE,
 class Judge:
     """Judges the changes of one batch one after the other over one working set."""
 
-    def __init__(self, work: Working, rules: Rules, known: Known, scopes: Mapping[str, Numbers]) -> None:
+    def __init__(
+        self, work: Working, rules: Rules, known: Known, scopes: Mapping[str, Numbers], postponed: Collection[str]
+    ) -> None:
         self.work = work
+        self.postponed = postponed
         self.rules = rules
         self.known = known
         self.scopes = scopes
         self.standing = Standing(work, known, scopes)
         self._touched: dict[Key, str] = {}
         self._left: dict[Key, int] = {}
-        self._judged: set[str] = set()
+        self._judged: dict[str, str] = {}  # change id → digest
 
     def fate(self, asked: Asked) -> Fate:
         """The story of one change; a refusal takes back whatever it had begun."""
         mark, before = self.work.mark(), self._row(asked)
         fate = self._repeated(asked) or self._unfit(asked) or self._judged_by_rules(asked)
+        if asked.change.kind in self.rules and not self._fits():
+            fate = Fate(Outcome.DEFERRED, Because.TOO_MUCH)
         if fate.outcome not in (Outcome.APPLIED, Outcome.MERGED, Outcome.SUPERSEDED, Outcome.ACCEPTED_LATE):
             self.work.back_to(mark)
         elif asked.key is not None:
@@ -48,13 +55,20 @@ class Judge:
             if after is not None and self._base(asked, version) == version:
                 self._left[asked.key] = after.version
             self._touched[asked.key] = max(asked.time.hlc, self._touched.get(asked.key, ""))
-        self._judged.add(asked.change.change_id)
+        self._judged.setdefault(asked.change.change_id, asked.change.digest)
         return fate
+
+    def _fits(self) -> bool:
+        """Whether what this batch writes so far finds room in the numbers set aside for its scopes."""
+        written = Counter(scope for row in self.work.changed() for scope in row.scopes)
+        return all(written[scope] <= self.scopes[scope].room for scope in written if scope in self.scopes)
 
     def _repeated(self, asked: Asked) -> Fate | None:
         change = asked.change
         if change.change_id in self._judged:
-            return Fate(Outcome.DUPLICATE, Because.SAME_CHANGE)
+            same = self._judged[change.change_id] == change.digest
+            return Fate(Outcome.DUPLICATE, Because.SAME_CHANGE) if same else Fate(
+                Outcome.REJECTED, Because.CHANGE_ID_REUSED)
         kept = self.known.seen.get(change.change_id)
         if kept is None:
             return None
@@ -74,11 +88,16 @@ class Judge:
 
     def _judged_by_rules(self, asked: Asked) -> Fate:
         change, kind = asked.change, self.work.kinds[asked.change.kind]
+        if any(scope in self.postponed for scope in change.scopes):
+            return Fate(Outcome.DEFERRED, Because.TOO_MUCH)
         if any(scope not in self.scopes for scope in change.scopes):
             return Fate(Outcome.REJECTED, Because.FORBIDDEN)
         row = self._row(asked)
         if self.work.author.system:
             return self._system(asked, kind, row)
+        if change.op is Op.UPSERT and kind.computed_id(asked.checked.fields) not in (None, change.id):
+            # Before anything is looked up: the answer must not tell whether such a row exists (S-31).
+            return Fate(Outcome.REJECTED, Because.INVALID, details=_problems(["id"], FieldCode.ID_MISMATCH))
         draft = row or self._draft(asked, kind)
         fate = self._misplaced(asked, kind, row, draft)
         if fate is not None:
@@ -104,13 +123,15 @@ class Judge:
     def _misplaced(self, asked: Asked, kind: Kind, row: Row | None, draft: Row) -> Fate | None:
         change = asked.change
         if row is not None:
-            return None if row.scopes == change.scopes else Fate(Outcome.REJECTED, Because.SCOPE_MISMATCH)
+            seen = view_of(self.work, kind, row) is not None
+            return None if row.scopes == change.scopes else Fate(
+                Outcome.REJECTED, Because.SCOPE_MISMATCH if seen else Because.FORBIDDEN)
+        if change.op is not Op.UPSERT and not self.standing.may_know_of(kind, change):
+            return Fate(Outcome.REJECTED, Because.FORBIDDEN)
         if change.op is Op.PATCH:
-            return Fate(Outcome.DEFERRED, Because.MISSING_PARENT) if self.standing.holds(change) else \
-                Fate(Outcome.REJECTED, Because.FORBIDDEN)
+            return Fate(Outcome.DEFERRED, Because.MISSING_PARENT)
         if change.op is Op.DELETE and not isinstance(kind.policy, ClientWins):
-            code = Because.SAME_CONTENT if self.standing.holds(change) else Because.FORBIDDEN
-            return Fate(Outcome.DUPLICATE if self.standing.holds(change) else Outcome.REJECTED, code)
+            return Fate(Outcome.DUPLICATE, Because.SAME_CONTENT)
         missing = [name for name, column in kind.columns.items() if column.required and draft.fields.get(name) is None]
         if missing:
             details = tuple(FieldProblem(name, FieldCode.REQUIRED).as_json() for name in missing)
@@ -144,6 +165,8 @@ class Judge:
         self, asked: Asked, kind: Kind, row: Row | None, draft: Row, role: Role, late: Authority | None
     ) -> Fate:
         edit = self._edit(asked, kind, row, draft, late)
+        if late is not None:
+            edit = replace(edit, base=0)  # whose access has ended claims to have seen nothing: it overrules nobody
         merged = kind.policy.create(edit) if row is None else kind.policy.merge(row, edit)
         if merged.row is not None:
             self.work.keep(merged.row)

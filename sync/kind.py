@@ -96,6 +96,10 @@ def no_founder(user: str, change: Change) -> Role | None:
     return None
 
 
+def any_id(fields: Fields) -> str | None:
+    return None
+
+
 def needs_nothing(change: Change, now: str) -> Needs:
     return Needs()
 
@@ -120,6 +124,7 @@ class Kind:
     deposits: frozenset[str] = frozenset()  # scope prefixes that may be written without holding them
     reacts: bool = False  # something follows later: an outbox row is written
     masks: Callable[[dict[str, Any], View], dict[str, Any]] | None = None  # for columns that are lists of lines
+    computed_id: Callable[[Fields], str | None] = any_id  # the id that these fields make, for rows with computed ids
     guard: Guard = no_guard
     needs: Callable[[Change, str], Needs] = needs_nothing  # (change, now)
     rank: int = 0  # parents are judged before children

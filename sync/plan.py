@@ -28,6 +28,7 @@ class Batch:
     offset_ms: int
     now: str
     now_hlc: str
+    postponed: frozenset[str] = frozenset()  # scopes beyond what one batch may deposit into
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Plan:
     results: Sequence[Result]
     rows: Mapping[Key, dict[str, Any]]
     heads: Mapping[str, int]
+    held: frozenset[str]  # scopes that the author holds: of others he is told no head
 
 
 def ask(kinds: Kinds, changes: Sequence[Change], times: Sequence[Corrected], *, system: bool = False) -> list[Asked]:
@@ -63,7 +65,7 @@ def plan_push(
 ) -> Plan:
     """Judges all changes, parents before children, and gathers what follows. Raises nothing a client could cause."""
     work = Working(kinds, author, known, batch.now, batch.now_hlc)
-    judge = Judge(work, rules, known, scopes)
+    judge = Judge(work, rules, known, scopes, batch.postponed)
     order = sorted(range(len(batch.asked)), key=lambda at: (_rank(kinds, batch.asked[at]), at))
     fates: dict[int, Fate] = {at: judge.fate(batch.asked[at]) for at in order}
     told = [_result(work, batch.asked[at], fates[at]) for at in range(len(batch.asked))]
@@ -74,7 +76,8 @@ def plan_push(
          if _is_news(fates[at])],
         list(work.granted()), _outbox(kinds, batch.asked, fates), [_kept(result) for result in told],
     )
-    return Plan(writes, told, rows_told(work, told), heads)
+    held = frozenset(m.scope for m in work.held_by(author.user) if m.active(work.now))
+    return Plan(writes, told, rows_told(work, told), heads, held)
 
 
 def _rank(kinds: Kinds, asked: Asked) -> int:

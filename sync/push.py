@@ -11,21 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sync.access import PATIENT_SCOPE, Membership, Role, prefix_of, scope_name
+from sync.access import PATIENT_SCOPE, USER_SCOPE, Membership, Role, prefix_of, scope_name
 from sync.clock import Corrected, DeviceTime, Touch, correct, ms_in, offset_ms, stamp
 from sync.identity import SYSTEM_USER
 from sync.kind import Kind, Kinds, Lookup, Needs, Rules
 from sync.plan import Batch, Plan, ask, plan_push, rows_told
 from sync.problem import Code, Refusal
-from sync.record import Change, Key, Result
+from sync.record import Change, Key, Op, Result
 from sync.standing import Asked
 from sync.store import Claim, Claimed, Kept, Known, Replay, Tx, Wants, Who
 from sync.values import instant_of_ms
 from sync.working import Author, Working
 
 MAX_CHANGES = 500
-MAX_CONSEQUENCES = 4096  # rows that the rules of one push may write in one scope
-MAX_DEPOSITS = 20  # changes of one batch into scopes that the author does not hold
+MAX_CONSEQUENCES = 8192  # rows that the rules of one push may write in one scope
+MAX_DEPOSITS = 50  # scopes that one batch may reach into from elsewhere; changes beyond are deferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Settlement:
     rows: Mapping[Key, dict[str, Any]]
     heads: Mapping[str, int] = field(default_factory=dict)
     memberships: Sequence[Membership] = ()
+    held: frozenset[str] = frozenset()
 
     def as_json(self) -> dict[str, Any]:
         """The wire answer's part that a replay repeats; the row travels with the result that lost to it."""
@@ -69,7 +70,8 @@ class Settlement:
                 body.update(row=self.rows[key], winner={"kind": key.kind, "home": key.home, "id": key.id})
             results.append(body)
         return {"batch_id": self.batch_id, "replayed": self.replayed, "epoch": self.epoch, "hlc": self.hlc,
-                "offset_ms": self.offset_ms, "results": results, "heads": dict(self.heads)}
+                "offset_ms": self.offset_ms, "results": results,
+                "heads": {scope: head for scope, head in self.heads.items() if scope in self.held}}
 
 
 async def push(tx: Tx, kinds: Kinds, rules: Rules, pushed: Pushed, now_ms: int) -> Settlement:
@@ -86,7 +88,9 @@ async def push(tx: Tx, kinds: Kinds, rules: Rules, pushed: Pushed, now_ms: int) 
         return await _again(tx, kinds, pushed, claimed, now_ms)
     known = await tx.read(_wants(kinds, pushed, asked, claimed, now))
     scopes = {name: replace(numbers, room=claim.rooms[name]) for name, numbers in claimed.scopes.items()}
-    batch = Batch(pushed.batch_id, asked, offset_ms(pushed.clock, now_ms), now, stamp(now_ms, 0, pushed.device))
+    postponed = frozenset(_deposits(kinds, pushed, asked)[MAX_DEPOSITS:]) - claimed.scopes.keys()
+    batch = Batch(pushed.batch_id, asked, offset_ms(pushed.clock, now_ms), now, stamp(now_ms, 0, pushed.device),
+                  postponed)
     plan = plan_push(kinds, rules, _author(pushed, claimed.who), batch, scopes, known)
     await tx.write(plan.writes)
     return _settled(pushed, claimed.epoch, batch, plan, now_ms)
@@ -109,20 +113,24 @@ def _sound(kinds: Kinds, asked: Sequence[Asked]) -> list[tuple[Asked, Kind]]:
 
 def _claim(kinds: Kinds, rules: Rules, pushed: Pushed, asked: Sequence[Asked], now: str) -> Claim:
     rooms: dict[str, int] = {}
-    deposits: dict[str, int] = {}
     founding: set[str] = set()
     for one, kind in _sound(kinds, asked):
         for scope in one.change.scopes:
-            rooms[scope] = rooms.get(scope, 0) + 1
-            if rules.get(kind.name):
-                rooms[scope] = max(rooms[scope], MAX_CONSEQUENCES)
-            if prefix_of(scope) in kind.deposits:
-                deposits[scope] = deposits.get(scope, 0) + 1
-        if kind.founds is not None and kind.founder(pushed.user, one.change) is not None:
+            rooms[scope] = rooms.get(scope, MAX_CONSEQUENCES if rules.get(kind.name) else 0) + 1
+        if kind.founds is not None and one.change.op is Op.UPSERT \
+                and kind.founder(pushed.user, one.change) is not None:
             founding.add(scope_name(kind.founds, one.change.id))
-    allowed = frozenset(list(deposits)[:MAX_DEPOSITS])
-    return Claim(pushed.user, pushed.device, pushed.session, pushed.batch_id, pushed.digest, rooms, allowed,
+    deposits = frozenset(_deposits(kinds, pushed, asked)[:MAX_DEPOSITS])
+    return Claim(pushed.user, pushed.device, pushed.session, pushed.batch_id, pushed.digest, rooms, deposits,
                  frozenset(founding), now)
+
+
+def _deposits(kinds: Kinds, pushed: Pushed, asked: Sequence[Asked]) -> list[str]:
+    """Scopes that changes may reach into from elsewhere, in the order sent; the author's own are none."""
+    own = {scope_name(PATIENT_SCOPE, pushed.user), scope_name(USER_SCOPE, pushed.user)}
+    reached = [scope for one, kind in _sound(kinds, asked) for scope in one.change.scopes
+               if prefix_of(scope) in kind.deposits and scope not in own]
+    return list(dict.fromkeys(reached))
 
 
 def _wants(kinds: Kinds, pushed: Pushed, asked: Sequence[Asked], claimed: Claimed, now: str) -> Wants:
@@ -170,7 +178,7 @@ def _settled(pushed: Pushed, epoch: str, batch: Batch, plan: Plan, now_ms: int) 
     """The server's own hybrid time is after everything this batch carried, so that the device's next edit is too."""
     newest = max([now_ms, *(ms_in(one.time.hlc) for one in batch.asked)])
     return Settlement(pushed.batch_id, False, epoch, batch.offset_ms, stamp(newest, 1, pushed.device), plan.results,
-                      plan.rows, plan.heads, tuple(plan.writes.memberships))
+                      plan.rows, plan.heads, tuple(plan.writes.memberships), plan.held)
 
 
 def memberships_lost(settlement: Settlement, now: str) -> list[Membership]:

@@ -58,6 +58,7 @@ class Because(StrEnum):
     WRONG_STATUS = "wrong_status"
     MISSING_PARENT = "missing_parent"
     UNKNOWN_KIND = "unknown_kind"
+    TOO_MUCH = "too_much"
     ACCESS_REVOKED = "access_revoked"
     QUARANTINED = "quarantined"
 

@@ -88,9 +88,18 @@ class Standing:
                 return None
             self.work.grant(user, scope, role, ALL)
             return self.work.membership(user, scope)
-        if (held is None or not held.active(self.work.now)) and prefix_of(scope) in kind.deposits:
+        if (held is None or not held.active(self.work.now)) and prefix_of(scope) in kind.deposits \
+                and self._holds_another(asked.change, scope):
             return Membership(user, scope, Role.STRANGER)
         return held
+
+    def _holds_another(self, change: Change, scope: str) -> bool:
+        """A deposit reaches into a scope from another of the same row; nobody deposits from nowhere."""
+        return any(other != scope and self._active(other) is not None for other in change.scopes)
+
+    def _active(self, scope: str) -> Membership | None:
+        held = self.work.membership(self.work.author.user, scope)
+        return held if held is not None and held.active(self.work.now) else None
 
     def _placed(self, kind: Kind, subject: Row) -> Row:
         """A new row's part may stand only in its parent (a dose's prescription in its line)."""
@@ -123,9 +132,10 @@ class Standing:
                 return Fate(Outcome.REJECTED, code, row, held.role)
         return Fate(Outcome.REJECTED, Because.FORBIDDEN)
 
-    def holds(self, change: Change) -> bool:
-        return any(m is not None and m.active(self.work.now)
-                   for m in (self.work.membership(self.work.author.user, scope) for scope in change.scopes))
+    def may_know_of(self, kind: Kind, change: Change) -> bool:
+        """Whether the author may learn that a row is absent: only who could touch it if it were there (S-31)."""
+        home, access = self._active(change.scopes[0]), kind.access
+        return home is not None and home.role in access.read | access.create | access.change | access.delete
 
 
 def view_of(work: Working, kind: Kind, row: Row) -> View | None:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from sync.problem import FieldCode
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # S-58: wide enough that a wrong clock is clamped, not refused
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 MAX_DECIMAL_CHARS = 40
@@ -71,12 +72,13 @@ def parse_instant(text: str) -> datetime:
 @lru_cache(maxsize=4096)  # the same moments are written into row, journal and answer
 def instant_of_ms(ms: int) -> str:
     """Canonical instant of milliseconds since 1970, clamped into the representable range."""
-    return format_instant(min(max(EARLIEST, datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)), LATEST))
+    clamped = min(max(ms, ms_of(EARLIEST)), ms_of(LATEST) - 1)
+    return format_instant(EPOCH + timedelta(milliseconds=clamped))
 
 
 def ms_of(moment: datetime) -> int:
     """Whole milliseconds since 1970 of an aware datetime."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def canonical_instant(value: object) -> str:

@@ -55,8 +55,9 @@ def read_pull(body: object, *, user: str, device: str, session: str | None) -> P
     limit = _whole(envelope, "limit") or PAGE
     max_bytes = _whole(envelope, "max_bytes") or PAGE_BYTES
     want = _names(envelope, "want")
+    schema = min(_whole(envelope, "schema") or SCHEMA, SCHEMA)
     return PullAsk(
-        user, device, session, cursor if isinstance(cursor, str) else None, _whole(envelope, "schema") or SCHEMA,
+        user, device, session, cursor if isinstance(cursor, str) else None, schema,
         min(max(1, limit), PAGE), min(max(MIN_PAGE_BYTES, max_bytes), PAGE_BYTES), _names(envelope, "purged") or (),
         None if want is None else frozenset(want), _unsent(envelope),
     )

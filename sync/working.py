@@ -39,6 +39,7 @@ class Working:
         self._changed: dict[Key, Row] = {}
         self._granted: dict[tuple[str, str], Membership] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.memo: dict[Any, Any] = {}  # what rules have worked out for this batch and will need again
 
     # reading
 
@@ -58,6 +59,10 @@ class Working:
 
     def membership(self, user: str, scope: str) -> Membership | None:
         return self._members.get((user, scope))
+
+    def held_by(self, user: str) -> list[Membership]:
+        """The memberships of one person in the scopes of this push."""
+        return [m for (holder, _), m in self._members.items() if holder == user]
 
     def members(self, scope: str) -> list[Membership]:
         """Everybody who holds or held the scope; known only where `Needs.memberships` asked for it."""

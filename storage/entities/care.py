@@ -16,7 +16,9 @@ from storage.entity import Synced
 from storage.scope import OF_PATIENT, of_user
 from storage.shape import DayRange, UuidText
 from sync.access import OWNERS, PATIENT_SCOPE, USER_SCOPE, Access, Role
+from sync.identity import connection_id
 from sync.policy import LatestStatus
+from sync.record import Fields
 
 MAX_PARTS = 500
 MAX_DAY_RANGES = 100
@@ -27,6 +29,12 @@ Level = Literal["not_allowed", "request", "selected", "allowed",  # a doctor's
                 "alerts_only", "view", "view+remind", "view+manage"]  # a relative's
 
 
+def id_of_two(fields: Fields) -> str | None:
+    """A connection's id follows from its two people, so that two offline requests meet in one row (R-050)."""
+    patient, other = fields.get("patient_id"), fields.get("other_id")
+    return connection_id(patient, other) if patient and other else None
+
+
 class Connection(Synced, policy=LatestStatus(status="status", generation="generation",
                                              order=("pending", "accepted", "declined", "revoked"),
                                              closing=("declined", "revoked")),
@@ -35,7 +43,7 @@ class Connection(Synced, policy=LatestStatus(status="status", generation="genera
                                change=OWNERS | {Role.SELF, Role.STRANGER},
                                columns={"level": OWNERS, "parts": OWNERS, "days": OWNERS}),
                  deposits=(PATIENT_SCOPE, USER_SCOPE), reacts=True, guard=connection_is_consented,
-                 needs=needs.for_connection):
+                 needs=needs.for_connection, computed_id=id_of_two):
     """What a patient shares with one other person: its status, and how much the other may see and do."""
 
     __indexes__ = (("other_id",),)

@@ -1,4 +1,4 @@
-"""The door itself: errors in one shape, both languages, no 500 whatever is sent, nothing half-written."""
+"""The door itself: errors in one shape, both languages, no 5xx whatever is sent (P12), nothing half-written."""
 
 from __future__ import annotations
 

@@ -123,3 +123,17 @@ async def test_f15_a_new_version_of_one_line_touches_no_other(cast: Cast) -> Non
     latest = (await cast.lim.phone.sees("prescription"))[one.id]["latest_version_id"]
     taken = await cast.lim.phone.does(cast.version(cast.lim.phone, one.id, [cast.line(two.line_id)], latest))
     assert (taken.outcome, taken.code) == (Outcome.REJECTED, Because.INVALID), "a line keeps its prescription for ever"
+
+
+async def test_a_replaced_dose_that_was_undone_late_comes_back_with_the_plan(cast: Cast) -> None:
+    """R-116: the evening dose is replaced by an urgent change; an undo of it arrives; the next version has it again."""
+    treatment = await cast.treated()
+    lim, sokha = cast.lim.phone, cast.sokha.phone
+    evening = (await treatment.doses())[0]
+    less = newer(cast, treatment, lim, treatment.version_id, urgent=True, reason="pressure")
+    await lim.does(less)
+    assert evening["id"] not in await sokha.sees("dose_event")
+    await sokha.does(treatment.act(sokha, evening["id"], "undone", base=evening["version"]))
+    await lim.does(newer(cast, treatment, lim, less.id, urgent=True, reason="pressure", doses={"MORN": 1, "EVE": 2}))
+    again = (await sokha.sees("dose_event"))[evening["id"]]
+    assert (again["state"], again["due_at"], again["action"]) == ("planned", evening["due_at"], None)

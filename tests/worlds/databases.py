@@ -88,7 +88,7 @@ class DatabaseBackend:
 
     async def heads(self) -> Mapping[str, int]:
         async with self.ledger.database.reading() as reading:
-            return dict((await reading.execute(select(scope.c.name, scope.c.head))).tuples().all())
+            return {row.name: row.head for row in await reading.execute(select(scope.c.name, scope.c.head))}
 
     async def fingerprint(self) -> object:
         async with self.ledger.database.reading() as reading:
