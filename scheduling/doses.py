@@ -6,8 +6,8 @@ replaced. Reconciling twice changes nothing (F-08, F-15). Knows plans and rows; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from sync.values import decimal_text, format_instant, parse_instant
 from sync.working import Working
 
 HORIZON = timedelta(days=30)  # R-113
+MOVES_BACK = timedelta(days=2)  # further than any hour or zone can move a dose
 MAX_DOSES = 2000  # of one prescription within its horizon; a plan that asks for more is refused at the door (S-60)
 
 
@@ -32,6 +33,10 @@ class Clock:
     zone: str
     slots: Mapping[str, str]
     alert_delay_min: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (self.zone, tuple(sorted(self.slots.items())))
 
     @staticmethod
     def of(patient: Row | None) -> Clock:
@@ -47,7 +52,7 @@ class Wanted:
     planned: Planned
     period: Mapping[str, Any]
     line: Row
-    plan: Plan
+    spacing_min: int
 
     @property
     def id(self) -> str:
@@ -60,10 +65,15 @@ def reconcile(work: Working, prescription: Row, since: str) -> None:
     clock = Clock.of(work.row("patient", prescription.home, prescription.home.partition(":")[2]))
     until = parse_instant(work.now) + HORIZON
     lines = work.rows("medication_line", prescription.home, prescription_id=prescription.id)
-    wanted = {one.id: one for line in lines for one in _wanted(line, clock, parse_instant(since), until)}
+    wanted = {one.id: one for line in lines for one in _wanted(work, line, clock, parse_instant(since), until)}
     standing = work.rows("dose_event", prescription.home, prescription_id=prescription.id)
-    for row in standing:
-        if row.id not in wanted and row.fields["due_at"] is not None and row.fields["due_at"] >= since:
+    beyond = [row for row in standing if row.id not in wanted and (row.fields["due_at"] or "") >= since]
+    moved = {one.id: one for line in lines for one in _just_before(work, line, clock, since)} if beyond else {}
+    for row in beyond:
+        spoken = bool(entries_of(row))
+        if row.id in moved and not spoken:
+            wanted[row.id] = moved[row.id]
+        elif row.id not in moved and (row.fields["planned"] or not spoken):  # taken without a plan: nothing to replace
             _let_go(work, row)
     for id_, one in wanted.items():
         _plan(work, id_, one, clock, since)
@@ -71,24 +81,46 @@ def reconcile(work: Working, prescription: Row, since: str) -> None:
         work.put("prescription", prescription.home, prescription.id, {"horizon_until": format_instant(until)})
 
 
-def _wanted(line: Row, clock: Clock, since: datetime, until: datetime) -> Iterable[Wanted]:
+def _wanted(work: Working, line: Row, clock: Clock, since: datetime, until: datetime) -> Iterator[Wanted]:
     for period in line.fields["schedule"]:
         first = max(since, parse_instant(period["from"]))
         last = until if period["until"] is None else min(until, parse_instant(period["until"]))
-        if first >= last:
-            continue
+        if first < last:
+            yield from asked(work, line, period, clock, first, last)
+
+
+def _just_before(work: Working, line: Row, clock: Clock, since: str) -> Iterator[Wanted]:
+    """What the period in force at `since` asks for shortly before it: an hour that moves back (or a zone further east)
+    re-times today's dose to a moment that is past; it is late then, never gone (R-032)."""
+    for period in line.fields["schedule"]:
+        if period["from"] <= since and (period["until"] is None or period["until"] > since):
+            at = parse_instant(since)
+            yield from asked(work, line, period, clock, at - MOVES_BACK, at)
+
+
+def asked(
+    work: Working, line: Row, period: Mapping[str, Any], clock: Clock, first: datetime, last: datetime
+) -> list[Wanted]:
+    """A period's doses in [first, last), worked out once for a batch that asks again (S-60)."""
+    key = (line.id, period["version_id"], *clock.key, first, last)
+    if key not in work.memo or work.memo[key][0] != period["plan"]:
         plan = plan_of(period)
         found = expand(plan, zone=clock.zone, slots=clock.slots, since=first, until=last, limit=MAX_DOSES * 5)
-        if isinstance(found, list):
-            yield from (Wanted(planned, period, line, plan) for planned in found)
+        spacing, doses = spacing_minutes(plan, clock.slots), found if isinstance(found, list) else []
+        work.memo[key] = period["plan"], [Wanted(planned, period, line, spacing) for planned in doses]
+    return [replace(one, period=period, line=line) for one in work.memo[key][1]]
 
 
 def _plan(work: Working, id_: str, one: Wanted, clock: Clock, since: str) -> None:
-    """Lays the schedule over the row; a dose that was spoken of, or was already due, keeps what it had (R-116)."""
+    """Lays the schedule over the row; a dose that was spoken of, or was already due, keeps what it had (R-116).
+
+    A dose that was recorded before its plan was in force gets what it would have got afterwards (I-12).
+    """
     row = work.row("dose_event", one.line.home, id_)
     # a tombstone's entries assert nothing (an undo that came late), or they would have revived it
-    spoken = row is not None and not row.deleted and bool(entries_of(row))
-    past = row is not None and not row.deleted and row.fields["due_at"] is not None and row.fields["due_at"] < since
+    stands = row is not None and not row.deleted and row.fields["planned"]
+    spoken = row is not None and stands and bool(entries_of(row))
+    past = row is not None and stands and row.fields["due_at"] is not None and row.fields["due_at"] < since
     if row is not None and (past or (spoken and row.fields["state"] == "planned")):
         return
     fields = schedule_group(one, clock)
@@ -100,15 +132,16 @@ def _plan(work: Working, id_: str, one: Wanted, clock: Clock, since: str) -> Non
 def schedule_group(one: Wanted, clock: Clock) -> dict[str, Any]:
     """The server's half of a dose row, windows and alert delay as of today (R-150)."""
     period, planned = one.period, one.planned
-    found = windows(spacing_minutes(one.plan, clock.slots), one.line.fields["time_critical"])
+    found = windows(one.spacing_min, one.line.fields["time_critical"])
+    on_time, missed_after = period.get("on_time_min"), period.get("missed_after_min")
     return {
         "patient_id": one.line.fields["patient_id"], "line_id": one.line.id,
         "prescription_id": one.line.fields["prescription_id"], "version_id": period["version_id"],
         "nominal_date": planned.nominal_date.isoformat(), "slot_key": planned.slot_key,
         "occurrence": planned.occurrence, "slot": planned.slot, "due_at": format_instant(planned.due_at),
         "amount_due": decimal_text(planned.amount),
-        "on_time_min": period.get("on_time_min") or found.on_time_min,
-        "missed_after_min": period.get("missed_after_min") or found.missed_after_min,
+        "on_time_min": found.on_time_min if on_time is None else on_time,
+        "missed_after_min": found.missed_after_min if missed_after is None else missed_after,
         "alert_delay_min": clock.alert_delay_min, "planned": True, "state": "planned",
     }
 
@@ -129,12 +162,7 @@ def plan_of(period: Mapping[str, Any]) -> Plan:
 
 
 def ended(lines: Iterable[Row], clock: Clock, now: datetime) -> bool:
-    """Whether no line has a dose left after `now`, however far ahead (F-14)."""
-    for line in lines:
-        for period in line.fields["schedule"]:
-            if period["until"] is not None:
-                continue
-            end = ends_at(plan_of(period), clock.zone, clock.slots)
-            if end is None or end > now:
-                return False
-    return True
+    """Whether something was planned, and no line has a dose left after `now`, however far ahead (F-14)."""
+    open_ = [period for line in lines for period in line.fields["schedule"] if period["until"] is None]
+    ends = [ends_at(plan_of(period), clock.zone, clock.slots) for period in open_]
+    return bool(ends) and all(end is not None and end <= now for end in ends)

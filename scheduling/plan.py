@@ -33,12 +33,12 @@ from scheduling.zones import midnight
 from sync.problem import FieldCode, FieldProblem
 from sync.values import decimal_text
 
-__all__ = ["DEFAULT_SLOTS", "Pause", "Plan", "Segment", "Slots", "assign_keys", "canonical", "read_plan"]
+__all__ = ["DEFAULT_SLOTS", "Pause", "Plan", "Segment", "Slots", "assign_keys", "canonical", "counted", "read_plan"]
 
 MAX_SEGMENTS = 20
 MAX_PAUSES = 50
 MAX_DAYS = 36_525
-MAX_DOSES_PER_COURSE = 5_000  # of a count or a quantity, which are counted one by one from the start (S-60)
+MAX_DOSES_PER_COURSE = 5_000  # of a line's counts and quantities together, which are counted one by one (S-60)
 MAX_NEXT_KEY = 1_000_000_000
 MAX_PROBLEMS = 50
 
@@ -92,14 +92,21 @@ def read_plan(value: object, path: str = "plan") -> Plan | list[FieldProblem]:
     ]
     policy = members.take("tz_policy", one_of("home", "follow")) or "follow"
     next_key = members.take("next_key", whole_up_to(MAX_NEXT_KEY)) or 1
-    if not problems:
-        problems.extend(_overlaps([segment for segment in segments if segment], path))
-    if problems:
-        return problems[:MAX_PROBLEMS]
-    return Plan(
+    plan = Plan(
         segments=tuple(segment for segment in segments if segment), zone=zone, tz_policy=policy,
         pauses=tuple(pause for pause in pauses if pause), next_key=next_key,
     )
+    if not problems and counted(plan) > MAX_DOSES_PER_COURSE:  # judged before anything is walked
+        members.refuse("segments", FieldCode.HORIZON_TOO_LARGE, limit=MAX_DOSES_PER_COURSE)
+    if not problems:
+        problems.extend(_overlaps(plan.segments, path))
+    return problems[:MAX_PROBLEMS] or plan
+
+
+def counted(plan: Plan) -> int:
+    """How many doses are counted one by one, at most, to find where the plan's courses run out."""
+    pauses = [(pause.starts, pause.ends) for pause in plan.pauses]
+    return sum(segment.walk(pauses) for segment in plan.segments)
 
 
 def canonical(plan: Plan) -> dict[str, Any]:
@@ -171,7 +178,7 @@ def _check_bounds(segment: Segment, members: Members) -> None:
             members.refuse("quantity", FieldCode.HORIZON_TOO_LARGE, limit=MAX_DOSES_PER_COURSE)
 
 
-def _overlaps(segments: list[Segment], path: str) -> Iterator[FieldProblem]:
+def _overlaps(segments: tuple[Segment, ...], path: str) -> Iterator[FieldProblem]:
     """Segments follow each other or run in parallel with equal bounds; anything between is two versions of one line."""
     if len(segments) < 2:  # the walk behind wall_end would be for nothing
         return

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from i18n.catalogue import sentence
 from i18n.moments import time_text
 from i18n.notices import notice
 from scheduling.zones import zone_named
 from storage.circle import Reader, circle_of, languages, may_still_hear
+from storage.consent import ACCEPTED, DECLINED, REVOKED
 from storage.database import Database
 from storage.zone_names import DEFAULT_ZONE
 from sync.access import id_in
@@ -115,25 +117,39 @@ async def answer_given(touched: Touched) -> list[Notice]:
         return [touched.notice(to, "PRESCRIPTION_UPDATE", key, **values) for to in people]
     doctor = prescription.fields["author_id"]
     if prescription.fields["author_role"] != "doctor" or not await may_still_hear(
-            touched.database, doctor, touched.patient, touched.now):
+            touched.database, doctor, touched.patient, prescription.id, touched.now):
         return []
     language = (await languages(touched.database, [doctor]))[doctor]
     return [touched.notice(Reader(doctor, "doctor", language), "PRESCRIPTION_UPDATE", key, **values)]
 
 
 async def connection_moved(touched: Touched) -> list[Notice]:
-    """A request reaches the side that was asked; an answer or an end the other side (R-050)."""
+    """A request reaches the side that was asked, an answer the side that asked, an end whoever did not make it (R-050).
+
+    The patient's side are the owners of the record, for a dependant reads nothing (R-031). A status that is said again
+    in its generation is told once.
+    """
     link = await touched.row("connection", touched.id)
     if link is None or stamp_of(link, "status")[0] != touched.version:
         return []  # a level or a switch changed, not where the connection stands
-    fields = link.fields
-    key, type_ = CONNECTIONS[fields["status"]]
-    by_other = link.changed_by == fields["other_id"]
-    to = fields["patient_id"] if by_other else fields["other_id"]
-    name = fields["other_name"] if by_other else fields["patient_name"]
-    language = (await languages(touched.database, [to]))[to]
-    reader = "patient" if by_other else "doctor" if fields["other_role"] == "doctor" else "relative"
-    return [touched.notice(Reader(to, reader, language), type_, key, name=name or "")]
+    fields, status = link.fields, link.fields["status"]
+    key, type_ = CONNECTIONS[status]
+    asked_by_other, ended = fields["requested_by"] == fields["other_id"], status == REVOKED
+    to_other = asked_by_other == (status in (ACCEPTED, DECLINED))
+    owners = [to for to in await circle_of(touched.database, touched.patient, touched.now) if to.reader == "patient"]
+    told = [(to, fields["other_name"], fields["other_role"]) for to in owners if ended or not to_other]
+    if ended or to_other:
+        language = (await languages(touched.database, [fields["other_id"]]))[fields["other_id"]]
+        reader = "doctor" if fields["other_role"] == "doctor" else "relative"
+        told.append((Reader(fields["other_id"], reader, language), fields["patient_name"], "patient"))
+    cause = f"{link.id}|{fields['generation']}|{status}"
+    return [touched.notice(to, type_, key, cause=cause, name=name or _somebody(role)) for to, name, role in told
+            if not (ended and to.user == link.changed_by)]
+
+
+def _somebody(role: str) -> Callable[[str], str]:
+    """A person who has not agreed to be named, by their part."""
+    return lambda language: sentence(f"role.{role}", language)  # type: ignore[arg-type]
 
 
 async def dose_disputed(touched: Touched) -> list[Notice]:

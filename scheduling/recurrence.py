@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 MAX_DOSES_PER_EXPANSION = 10_000
+COURSES_KEPT = 24  # counted courses kept ready, of at most 5,000 doses each: some 1 MB a piece
 MINUTES_PER_DAY = 1440
 # A dose lies on its own date by the wall clock; an instant's date can still be one off, and Samoa skipped one in 2011.
 MARGIN = 2 * ONE_DAY
@@ -70,7 +72,8 @@ def expand(
     due = [
         dose
         for index, segment in enumerate(plan.segments)
-        for dose in _course(plan, index, place, slots, FIRST_DAY if segment.runs_out else first, last)
+        for dose in (_whole_course(plan, index, place, slots) if segment.runs_out
+                     else _due(plan, index, place, slots, first, last))
         if since <= dose.due_at < until
     ]
     return sorted(due, key=lambda dose: (dose.due_at, dose.segment))
@@ -116,12 +119,6 @@ def _gaps(together: list[Segment], slots: Slots) -> Iterator[int]:
     return ((later - earlier) // ONE_MINUTE for earlier, later in pairwise(sorted(walls)))
 
 
-def _course(plan: Plan, index: int, place: ZoneInfo, slots: Slots, first: date, last: date) -> Iterator[Planned]:
-    """One segment's doses with nominal dates in [first, last]; `first` must be its first day if it counts."""
-    segment = plan.segments[index]
-    return within_course(segment, _due(plan, index, place, slots, first, last))
-
-
 def _due(plan: Plan, index: int, place: ZoneInfo, slots: Slots, first: date, last: date) -> Iterator[Planned]:
     segment = plan.segments[index]
     opens = instant_of(segment.start, place)
@@ -157,8 +154,15 @@ def _key(dose: ClockDose) -> str:
     return dose.key
 
 
-def _whole_course(plan: Plan, index: int, place: ZoneInfo, slots: Slots) -> Iterator[Planned]:
-    return _course(plan, index, place, slots, FIRST_DAY, LAST_DAY)
+def _whole_course(plan: Plan, index: int, place: ZoneInfo, slots: Slots) -> tuple[Planned, ...]:
+    return _counted(plan, index, place, tuple(sorted(slots.items())))
+
+
+@lru_cache(COURSES_KEPT)
+def _counted(plan: Plan, index: int, place: ZoneInfo, slots: tuple[tuple[str, str], ...]) -> tuple[Planned, ...]:
+    """All doses of a segment that counts, which must be counted from its first day whatever is asked of it."""
+    due = _due(plan, index, place, dict(slots), FIRST_DAY, LAST_DAY)
+    return tuple(within_course(plan.segments[index], due))
 
 
 def _segment_ends(plan: Plan, index: int, place: ZoneInfo, slots: Slots) -> datetime | None:

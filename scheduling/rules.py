@@ -7,23 +7,28 @@ a dose that a phone made before the server gets its schedule from the line it na
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from scheduling.doses import HORIZON, MAX_DOSES, Clock, Wanted, ended, plan_of, reconcile, schedule_group
-from scheduling.plan import Plan, assign_keys, canonical, read_plan
-from scheduling.recurrence import Planned, expand
-from storage.answering import answer_moves
+from scheduling.doses import HORIZON, MAX_DOSES, Clock, Wanted, asked, ended, reconcile, schedule_group
+from scheduling.plan import Plan, assign_keys, canonical, counted, read_plan
+from scheduling.recurrence import expand
+from storage.answering import TOLD_ONLY, answer_moves
 from storage.consent import membership_follows, private_lines_are_hidden
 from storage.prescribing import ACTIVE, INACTIVE, authorship_is_kept, end_all_lines, version_is_filed
 from sync.access import Role
 from sync.identity import dose_id
-from sync.kind import Refused, Rule
+from sync.kind import Refused
 from sync.problem import FieldCode, FieldProblem
 from sync.record import Because, Change, Row
+from sync.rule import Rule
 from sync.values import format_instant, parse_instant
 from sync.working import Working
 
+MAX_COUNTED = 10_000  # doses that the counts and quantities of one version may make us count, some 10 µs each (S-60)
+MAX_RETIMED = 2 * MAX_DOSES  # by all changes of hours and zones in one batch
+MAX_PERIODS_ASKED = 6  # the newest ones that had begun; a dose of an older one was taken without a plan
 A_DAY_AND_MORE = timedelta(days=3)  # around a nominal date: any zone, any meal offset
 
 
@@ -33,23 +38,36 @@ def plans_are_sound(work: Working, before: Row | None, after: Row, change: Chang
     previous = _lines_of(work, after)
     lines: list[dict[str, Any]] = []
     problems: list[FieldProblem] = []
-    total = 0
+    total = walk = 0
     for i, sent in enumerate(after.fields["lines"]):
         line = sent
         plan = read_plan(line["plan"], f"lines.{i}.plan") if line["plan"] is not None else None
         if isinstance(plan, list):
             problems += plan
         elif plan is not None:
-            keyed = assign_keys(plan, previous.get(line["line_id"]))
-            total += _count(keyed, clock, work.now, i, problems)
+            before_it = previous.get(line["line_id"])
+            keyed = _at_home(assign_keys(plan, before_it), line["tz_policy"], before_it, clock)
+            walk += counted(keyed)
+            total += _count(keyed, clock, work.now, i, problems) if walk <= MAX_COUNTED else 0
             line = {**line, "plan": canonical(keyed)}
+        if total > MAX_DOSES or walk > MAX_COUNTED:
+            break  # what is refused anyway is not worked out to its end
         lines.append(line)
-    if total > MAX_DOSES:
-        problems.append(FieldProblem("lines", FieldCode.HORIZON_TOO_LARGE, {"limit": MAX_DOSES}))
+    if total > MAX_DOSES or walk > MAX_COUNTED:
+        limit = MAX_DOSES if total > MAX_DOSES else MAX_COUNTED
+        problems.append(FieldProblem("lines", FieldCode.HORIZON_TOO_LARGE, {"limit": limit}))
     if problems:
         return Refused(Because.INVALID, tuple(problem.as_json() for problem in problems))
     work.amend(after, {"lines": lines})
     return None
+
+
+def _at_home(plan: Plan, policy: str, before: Plan | None, clock: Clock) -> Plan:
+    """A plan that keeps to the clock at home names its zone: the version's before, else the patient's of today."""
+    if plan.zone is not None or "home" not in (policy, plan.tz_policy):
+        return plan
+    kept = before.zone if before is not None and before.tz_policy == "home" else None
+    return replace(plan, zone=kept or clock.zone, tz_policy="home")
 
 
 def _lines_of(work: Working, version: Row) -> dict[str, Plan]:
@@ -71,6 +89,8 @@ def _count(plan: Plan, clock: Clock, now: str, i: int, problems: list[FieldProbl
 
 def doses_follow(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
     """Rule of versions and answers: the doses of the prescription follow what is in force now."""
+    if after.fields.get("answer") in TOLD_ONLY:
+        return None
     prescription = work.row("prescription", after.home, after.fields["prescription_id"])
     if prescription is not None:
         reconcile(work, prescription, min(work.now, after.fields.get("in_force_from") or work.now))
@@ -80,14 +100,19 @@ def doses_follow(work: Working, before: Row | None, after: Row, change: Change, 
 def horizon_follows(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
     """Rule of `prescription`: the worker's hand moves the horizon, and the doses of the new days follow (R-113).
 
-    A course that has no dose left is completed (F-14).
+    A course that has no dose left is completed (F-14), unless its doctor has proposed how to go on, or a medicine is
+    taken as needed, which has no last dose.
     """
     if role is not Role.SYSTEM or after.fields["status"] != ACTIVE:
         return None
     reconcile(work, after, work.now)
+    current = work.row("prescription_version", after.home, after.fields["current_version_id"] or "")
+    if after.fields["proposed_version_id"] is not None or current is None \
+            or any(line["plan"] is None for line in current.fields["lines"]):
+        return None
     lines = work.rows("medication_line", after.home, prescription_id=after.id)
     clock = Clock.of(work.row("patient", after.home, after.fields["patient_id"]))
-    if lines and ended(lines, clock, parse_instant(work.now)):
+    if ended(lines, clock, parse_instant(work.now)):
         end_all_lines(work, after, work.now)
         work.put("prescription", after.home, after.id, {"status": INACTIVE, "status_reason": "completed"})
     return None
@@ -96,17 +121,19 @@ def horizon_follows(work: Working, before: Row | None, after: Row, change: Chang
 def hours_follow(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
     """Rule of `patient`: new slot times or a new zone re-time future unreported doses and keep their ids (R-032).
 
-    What exceeds one transaction's bound is left to the worker, which finds it by its open horizon.
+    What exceeds one transaction's bound, however many changes it holds, is left to the worker, which finds it by its
+    open horizon.
     """
     if before is None or all(before.fields[name] == after.fields[name] for name in ("zone", "slot_times")):
         return None
-    budget = MAX_DOSES
+    budget = work.memo.setdefault("retimed", MAX_RETIMED)
     for prescription in work.rows("prescription", after.home, status="active"):
         doses = len(work.rows("dose_event", after.home, prescription_id=prescription.id))
         if doses > budget:
             work.put("prescription", after.home, prescription.id, {"horizon_until": None})
             continue
         budget -= doses
+        work.memo["retimed"] = budget
         reconcile(work, prescription, work.now)
     return None
 
@@ -146,29 +173,26 @@ def _unplanned(fields: Mapping[str, Any]) -> str:
 def _in_periods(work: Working, line: Row, clock: Clock, fields: Mapping[str, Any]) -> tuple[Wanted, bool] | None:
     """The dose in the newest period whose plan yields it, and whether that period was in force when it fell due."""
     wanted = (fields["nominal_date"], fields["slot_key"], fields["occurrence"])
-    for at, period in reversed(list(enumerate(line.fields["schedule"]))):
-        plan, yielded = _yielded(work, line, at, clock, fields["nominal_date"])
-        planned = yielded.get(wanted)
-        due = format_instant(planned.due_at) if planned is not None else ""
-        if planned is not None and due >= period["from"]:
-            return Wanted(planned, period, line, plan), period["until"] is None or due < period["until"]
+    noon = parse_instant(f"{fields['nominal_date']}T12:00:00+00:00")
+    begun = [period for period in line.fields["schedule"] if period["from"] < format_instant(noon + A_DAY_AND_MORE)]
+    for period in reversed(begun[-MAX_PERIODS_ASKED:]):
+        one = _yielded(work, line, period, clock, noon).get(wanted)
+        due = format_instant(one.planned.due_at) if one is not None else ""
+        if one is not None and due >= period["from"]:
+            return replace(one, period=period), period["until"] is None or due < period["until"]
     return None
 
 
 def _yielded(
-    work: Working, line: Row, at: int, clock: Clock, date: str
-) -> tuple[Plan, Mapping[tuple[str, str, int], Planned]]:
-    """The plan of the line's period, and what it yields around a date; worked out once for all doses of a batch."""
-    key = (line.id, at, date)
+    work: Working, line: Row, period: Mapping[str, Any], clock: Clock, noon: datetime
+) -> Mapping[tuple[str, str, int], Wanted]:
+    """What a period's plan yields around a date; worked out once for all doses of a batch."""
+    key = ("yielded", line.id, period["version_id"], *clock.key, noon)
     if key not in work.memo:
-        plan = work.memo.get((line.id, at)) or plan_of(line.fields["schedule"][at])
-        noon = parse_instant(f"{date}T12:00:00+00:00")
-        found = expand(plan, zone=clock.zone, slots=clock.slots, since=noon - A_DAY_AND_MORE,
-                       until=noon + A_DAY_AND_MORE)
-        doses = found if isinstance(found, list) else []
-        work.memo[line.id, at] = plan
-        work.memo[key] = plan, {(d.nominal_date.isoformat(), d.slot_key, d.occurrence): d for d in doses}
-    kept: tuple[Plan, Mapping[tuple[str, str, int], Planned]] = work.memo[key]
+        found = asked(work, line, period, clock, noon - A_DAY_AND_MORE, noon + A_DAY_AND_MORE)
+        work.memo[key] = {(one.planned.nominal_date.isoformat(), one.planned.slot_key, one.planned.occurrence): one
+                          for one in found}
+    kept: Mapping[tuple[str, str, int], Wanted] = work.memo[key]
     return kept
 
 

@@ -51,6 +51,18 @@ class Segment:
     def runs_out(self) -> bool:
         return self.count is not None or self.quantity is not None
 
+    def walk(self, pauses: Iterable[tuple[datetime, datetime]]) -> int:
+        """No more doses than this are counted to find where the course runs out; those within pauses are walked too."""
+        if not self.runs_out:
+            return 0
+        amounts = self.time_rule.amounts
+        course = [self.count] if self.count is not None else []
+        course += [int(self.quantity / min(amounts))] if self.quantity is not None and amounts else []
+        closes = self.closes or midnight(LAST_DAY)
+        paused = sum(max(0, (min(ends, closes) - max(starts, self.start)).days + 1) for starts, ends in pauses)
+        return min(min(course, default=0) + paused * len(amounts),
+                   max(0, (closes - self.start).days + 1) * len(amounts))
+
 
 class Nominal(NamedTuple):
     """A dose as the plan says it, by wall clock."""

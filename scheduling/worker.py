@@ -24,9 +24,10 @@ from storage.queue import Waiting
 from sync.access import PATIENT_SCOPE, USER_SCOPE, scope_name
 from sync.clock import DeviceTime
 from sync.identity import SYSTEM_DEVICE, SYSTEM_USER, deed_id
-from sync.kind import Kinds, Rules
-from sync.push import Pushed, Settlement, push
+from sync.kind import Kinds
+from sync.push import MAX_CHANGES, Pushed, Settlement, push
 from sync.record import Change, Op, Outcome
+from sync.rule import Rules
 from sync.values import format_instant, instant_of_ms, parse_instant
 
 IDLE_S = 1.0  # between looks at an empty queue, unless somebody wakes the worker
@@ -113,17 +114,18 @@ class Worker:
         await self.tell(notices)
 
     async def tell(self, notices: Sequence[Notice]) -> None:
-        """Writes the notices' rows, then announces those that are new."""
+        """Writes the notices' rows, a push at a time, and announces those that are new after each."""
         changes = [
             self._change(f"{notice.id}", "notification", notice.id, scope_name(USER_SCOPE, notice.recipient),
                          notice.fields(), Op.UPSERT)
             for notice in {notice.id: notice for notice in notices}.values()
         ]
-        if changes:
-            settled = await self._push(changes)
+        told = {notice.id: notice for notice in notices}
+        for at in range(0, len(changes), MAX_CHANGES):
+            slice_ = changes[at : at + MAX_CHANGES]
+            settled = await self._push(slice_)
             fresh = {result.change_id for result in settled.results if result.outcome is Outcome.APPLIED}
-            told = {notice.id: notice for notice in notices}
-            await self.announce(settled, [told[c.id] for c in changes if c.change_id in fresh and not settled.replayed])
+            await self.announce(settled, [told[c.id] for c in slice_ if c.change_id in fresh and not settled.replayed])
 
     async def extend_horizons(self) -> int:
         """Gives active prescriptions dose rows for 30 days and completes courses that are over. Answers how many."""

@@ -10,8 +10,10 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+import orjson
 from aiohttp import hdrs, web
 
 from i18n.negotiation import pick_language
@@ -29,6 +31,7 @@ from server.house import House
 from server.limits import SYNC, InRedis, Limits
 from server.live import Live, LiveSession
 from server.metrics import Metrics
+from server.openapi import document
 from server.passwords import Passwords
 from server.quiet_protocol import QuietRunner
 from server.routes import PREFIXES, api_routes, root_routes
@@ -40,7 +43,7 @@ from storage.database import Database
 from storage.ledger.audience import audience
 from storage.ledger.incarnation import begin
 from storage.ledger.ledger import Ledger
-from storage.soundness import refuse_forgetful
+from storage.soundness import UnsoundError, forgetful
 from sync.problem import Code, Refusal
 from sync.pull import readable
 from sync.values import instant_of_ms
@@ -70,10 +73,16 @@ def furnish(
         may_read=readable(catalogue.KINDS), metrics=Metrics(), passwords=Passwords(), now_ms=now_ms,
         tokens=Tokens(KeyRing("access", settings.token_keys)),
         limits=Limits(InRedis(settings.redis_url) if settings.redis_url else None),
-        bus=RedisBus(settings.redis_url) if settings.redis_url else InProcessBus(),
+        bus=RedisBus(settings.redis_url) if settings.redis_url else InProcessBus(), openapi=openapi_document(),
     )
     house.live = _live(house)
     return house
+
+
+@cache
+def openapi_document() -> bytes:
+    """The document of what this program serves, as JSON."""
+    return orjson.dumps(document(api_routes(), root_routes()), option=orjson.OPT_INDENT_2)
 
 
 def _live(house: House) -> Live:
@@ -149,9 +158,17 @@ async def _say_nothing_of_ourselves(request: web.Request, response: web.StreamRe
 async def open_house(house: House) -> None:
     """Opens the database, which must be migrated, and gives an empty one its first epoch."""
     await house.database.open()
-    if house.settings.is_production:
-        await refuse_forgetful(house.database)
+    if house.settings.is_production and not house.database.is_sqlite:
+        await _refuse_forgetful(house.database)
     await begin(house.database, instant_of_ms(house.now_ms()))
+
+
+async def _refuse_forgetful(database: Database) -> None:
+    """Raises UnsoundError for a PostgreSQL that may lose acknowledged doses at a power cut (hardening 2.5)."""
+    async with database.reading() as reading:
+        names = await forgetful(reading)
+    if names:
+        raise UnsoundError(f"This PostgreSQL may lose what it acknowledged; switch on: {', '.join(names)}.")
 
 
 async def close_house(house: House) -> None:

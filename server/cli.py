@@ -108,9 +108,9 @@ def demo(words: tuple[str, ...]) -> None:
 @main.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from server.openapi import rendered
+    from server.app import openapi_document
 
-    click.echo(rendered())
+    click.echo(openapi_document())
 
 
 @main.command()

@@ -1,4 +1,5 @@
-"""Swagger UI at /api/docs from the files in server/web: nothing is fetched from elsewhere (DESIGN.md 5, S-67).
+"""The OpenAPI document, and Swagger UI at /api/docs from the files in server/web: nothing is fetched from elsewhere
+(DESIGN.md 5, S-67).
 
 Knows its five files, read once; not what the document says.
 """
@@ -27,6 +28,10 @@ async def page(_call: Call) -> Answer:
     return Answer(200, _file("docs.html"), {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": CSP})
 
 
+async def document(call: Call) -> Answer:
+    return Answer(200, call.house.openapi, {"Content-Type": "application/json"})
+
+
 async def asset(call: Call) -> Answer:
     if call.path["file"] not in ASSETS:
         raise Refusal(Code.NOT_FOUND)
@@ -41,6 +46,8 @@ def _file(path: str) -> bytes:
 
 _OPEN = {"auth": Auth.NONE, "limit": NONE, "deadline_s": None, "tag": "about"}
 ROUTES = [
+    Route(method="GET", path="/openapi.json", handler=document, summary="This document", answer={"type": "object"},
+          **_OPEN),  # type: ignore[arg-type]
     Route(method="GET", path="/docs", handler=page, summary="This documentation as a page",
           answer={"type": "string", "contentMediaType": "text/html"}, **_OPEN),  # type: ignore[arg-type]
     Route(method="GET", path="/docs/{file}", handler=asset, summary="Files of that page",

@@ -17,7 +17,8 @@ from server.settings import Settings
 from server.turns import Turns
 from storage.database import Database
 from storage.ledger.ledger import Ledger
-from sync.kind import Kinds, Rules
+from sync.kind import Kinds
+from sync.rule import Rules
 
 if TYPE_CHECKING:
     from server.limits import Limits
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class House:
-    """`may_read` is role → kinds; `now_ms` the server's clock; `ready` false until started and once it is closing;
-    `ticks` keep two
-    writes of one device in one millisecond apart; `wake_worker` tells a worker of this process that something waits."""
+    """`may_read` is role → kinds; `now_ms` the server's clock; `openapi` the document of what is served; `ready` false
+    until started and once it is closing; `ticks` keep two writes of one device in one millisecond apart; `wake_worker`
+    tells a worker of this process that something waits."""
 
     settings: Settings
     database: Database
@@ -43,6 +44,7 @@ class House:
     passwords: Passwords
     limits: Limits
     now_ms: Callable[[], int]
+    openapi: bytes = b"{}"
     turns: Turns = field(default_factory=Turns)
     bus: Bus = field(default_factory=InProcessBus)
     live: Live = field(init=False)

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-import orjson
 from pydantic import BaseModel
 
-from server.call import Answer, Auth, Call, Route
+from server.call import Auth, Route
 from server.errors import ERROR_SCHEMA, FIELD_PROBLEM_SCHEMA
 from server.health import VERSION
-from server.rates import NONE
 from storage.catalogue import KINDS
 from storage.schema import components, name_of
 from sync.problem import STATUS, Code
@@ -135,21 +132,3 @@ def _schema(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     schemas.update(schema.pop("$defs", {}))
     schemas[shape.__name__] = schema
     return {"$ref": REF + shape.__name__}
-
-
-@cache
-def rendered() -> bytes:
-    """The document of what this program serves, as JSON."""
-    from server.routes import api_routes, root_routes  # they list this module's own route
-
-    return orjson.dumps(document(api_routes(), root_routes()), option=orjson.OPT_INDENT_2)
-
-
-async def tell(_call: Call) -> Answer:
-    return Answer(200, rendered(), {"Content-Type": JSON})
-
-
-ROUTES = [
-    Route(method="GET", path="/openapi.json", handler=tell, summary="This document", tag="about", auth=Auth.NONE,
-          answer={"type": "object"}, limit=NONE, deadline_s=None),
-]

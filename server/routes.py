@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
 
-from server import api, docs_page, health, losers, openapi, rest, sync_routes
+from server import api, docs_page, health, losers, rest, sync_routes
 from server.call import Route
 
 PREFIXES = ("/api", "/api/v1")
@@ -17,7 +17,7 @@ PREFIXES = ("/api", "/api/v1")
 
 def api_routes() -> list[Route]:
     """Routes below /api, those with fixed segments before those with variables (R-600)."""
-    frame = [*sync_routes.ROUTES, *losers.ROUTES, *rest.ROUTES, *health.ROUTES, *docs_page.ROUTES, *openapi.ROUTES]
+    frame = [*sync_routes.ROUTES, *losers.ROUTES, *rest.ROUTES, *health.ROUTES, *docs_page.ROUTES]
     return _in_order([*frame, *_named()])
 
 

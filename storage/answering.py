@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from storage.prescribing import ACTIVE, DRAFT, INACTIVE, PAUSED, end_all_lines, put_in_force
-from sync.access import DOCTORS, OWNERS, Role
+from storage.consent import is_verified_doctor
+from storage.prescribing import ACTIVE, DRAFT, INACTIVE, PAUSED, end_all_lines, go_on, paused_since, put_in_force
+from sync.access import OWNERS, Role
 from sync.clock import ms_in
 from sync.kind import Refused
 from sync.problem import FieldCode, FieldProblem
@@ -21,23 +22,24 @@ from sync.working import Working
 ANSWERED_OFFLINE = timedelta(hours=48)  # an answer given offline counts from then, but never further back than this
 TOLD_ONLY = ("delivered", "shown")
 PATIENTS_ALONE = ("confirm", "revise", "reject", "acknowledge")
+AGREED = ("confirm", "acknowledge")
 BOTH_SIDES = ("pause", "resume", "stop")
 NO_PROPOSAL = {"proposed_version": None, "proposed_version_id": None}
 
 
 def answer_is_theirs(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
-    """Confirming is the patient's alone; pausing and stopping also the author's. A relative answers for what the family
-    itself wrote (rules.md section 3)."""
+    """Confirming is the patient's alone; pausing and stopping also the author's, while a verified doctor
+    (R-004, F-31). A relative answers for what the family itself wrote (rules.md section 3)."""
     answer = after.fields["answer"]
     prescription = work.row("prescription", after.home, after.fields["prescription_id"])
     if prescription is None or prescription.deleted:
         return Refused(Because.WRONG_STATUS)
     by_doctor = prescription.fields["author_role"] == "doctor"
-    authors = prescription.fields["author_id"] == work.author.user or role is Role.DOCTOR
+    authors = prescription.fields["author_id"] == work.author.user and is_verified_doctor(work, role)
     allowed = (
         role in OWNERS
         or (role is Role.MANAGER and (answer in TOLD_ONLY or not by_doctor))
-        or (role in DOCTORS and answer in BOTH_SIDES and by_doctor and authors)
+        or (answer in BOTH_SIDES and by_doctor and authors)
     )
     if not allowed:
         return Refused(Because.FORBIDDEN, (FieldProblem("answer", FieldCode.NOT_ALLOWED).as_json(),))
@@ -54,12 +56,19 @@ def answer_moves(work: Working, before: Row | None, after: Row, change: Change, 
     if after.fields["answer"] in TOLD_ONLY:
         return None
     proposed = _version(work, prescription, "proposed_version_id")
-    if after.fields["version_id"] and proposed and after.fields["answer"] in ("confirm", "revise", "reject") \
-            and after.fields["version_id"] != proposed.id and after.fields["version_id"] != \
-            prescription.fields["current_version_id"]:
-        return Refused(Because.WRONG_STATUS, winner=proposed.key)  # an answer to a version that has been replaced
+    if proposed is not None and not _speaks_of_it(after, proposed, prescription):
+        return Refused(Because.WRONG_STATUS, winner=proposed.key)
     moved = MOVES[after.fields["answer"]](work, prescription, after, proposed)
     return None if moved else Refused(Because.WRONG_STATUS, winner=prescription.key)
+
+
+def _speaks_of_it(answer: Row, proposed: Row, prescription: Row) -> bool:
+    """Whether an answer means what waits now: a word on a version that was replaced before it arrived, or on none, must
+    not put in force, or take off the table, what the patient never saw. What is in force may be confirmed again."""
+    word, meant = answer.fields["answer"], answer.fields["version_id"]
+    if word not in PATIENTS_ALONE or meant == proposed.id:
+        return True
+    return word in AGREED and meant is not None and meant == prescription.fields["current_version_id"]
 
 
 def _confirm(work: Working, prescription: Row, answer: Row, proposed: Row | None) -> bool:
@@ -68,9 +77,7 @@ def _confirm(work: Working, prescription: Row, answer: Row, proposed: Row | None
         return status in (ACTIVE, PAUSED)  # said again
     if status not in (DRAFT, ACTIVE, PAUSED):
         return False
-    since = _moment(answer, proposed, work.now)
-    work.amend(_again(work, answer), {"in_force_from": since})
-    put_in_force(work, prescription, proposed, since)
+    put_in_force(work, prescription, proposed, _since(work, answer, _moment(answer, proposed, work.now)))
     return True
 
 
@@ -95,7 +102,7 @@ def _reject(work: Working, prescription: Row, answer: Row, proposed: Row | None)
 def _pause(work: Working, prescription: Row, answer: Row, proposed: Row | None) -> bool:
     status = prescription.fields["status"]
     if status == ACTIVE:
-        end_all_lines(work, prescription, _moment(answer, None, work.now))
+        end_all_lines(work, prescription, _since(work, answer, _moment(answer, None, work.now)))
         work.put("prescription", prescription.home, prescription.id, {"status": PAUSED})
     return status in (ACTIVE, PAUSED)
 
@@ -104,13 +111,17 @@ def _resume(work: Working, prescription: Row, answer: Row, proposed: Row | None)
     status, current = prescription.fields["status"], _version(work, prescription, "current_version_id")
     if status == PAUSED and current is not None:
         active = work.put("prescription", prescription.home, prescription.id, {"status": ACTIVE})
-        put_in_force(work, active, current, _moment(answer, None, work.now))
+        paused = paused_since(work, prescription)
+        since = _since(work, answer, max(_moment(answer, None, work.now), paused or ""))
+        if (current.fields["not_before"] or since) > since:
+            go_on(work, active, paused, since)
+        put_in_force(work, active, current, since)
     return status in (ACTIVE, PAUSED)
 
 
 def _stop(work: Working, prescription: Row, answer: Row, proposed: Row | None) -> bool:
     if prescription.fields["status"] != INACTIVE:
-        end_all_lines(work, prescription, _moment(answer, None, work.now))
+        end_all_lines(work, prescription, _since(work, answer, _moment(answer, None, work.now)))
         work.put("prescription", prescription.home, prescription.id,
                  {"status": INACTIVE, "status_reason": "stopped", **NO_PROPOSAL})
     return bool(prescription.fields["status"] != INACTIVE or prescription.fields["status_reason"] == "stopped")
@@ -131,8 +142,10 @@ def _version(work: Working, prescription: Row, pointer: str) -> Row | None:
     return work.row("prescription_version", prescription.home, id_) if id_ else None
 
 
-def _again(work: Working, row: Row) -> Row:
-    return work.row(row.kind, row.home, row.id) or row
+def _since(work: Working, answer: Row, moment: str) -> str:
+    """Writes down from when the answer holds: doses follow from then, not from when it reached us (F-13)."""
+    work.amend(work.row(answer.kind, answer.home, answer.id) or answer, {"in_force_from": moment})
+    return moment
 
 
 def _moment(answer: Row, version: Row | None, now: str) -> str:

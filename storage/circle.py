@@ -13,8 +13,9 @@ from sqlalchemy import false, or_, select, true
 
 from storage.catalogue import table_of
 from storage.database import Database
+from storage.ledger.spelling import MEMBER, member_of
 from storage.tables import membership
-from sync.access import OWNERS, PATIENT_SCOPE, scope_name
+from sync.access import DOCTORS, OWNERS, PATIENT_SCOPE, scope_name
 from sync.values import format_instant, parse_instant
 
 MAX_CIRCLE = 200
@@ -58,13 +59,13 @@ async def circle_of(database: Database, patient: str, now: str) -> list[Reader]:
         Reader(user, "relative", spoken[user], level != "alerts_only") for user, level in near if user not in own]
 
 
-async def may_still_hear(database: Database, user: str, patient: str, now: str) -> bool:
-    """Whether a doctor still holds the patient's scope when the notice leaves (R-053, R-054)."""
-    held = select(membership.c.user_id).where(
-        membership.c.scope == scope_name(PATIENT_SCOPE, patient), membership.c.user_id == user,
-        membership.c.ended_at.is_(None), or_(membership.c.expires_at.is_(None), membership.c.expires_at > now))
+async def may_still_hear(database: Database, user: str, patient: str, prescription: str, now: str) -> bool:
+    """Whether a doctor is still shown this prescription when the notice leaves (R-053, R-054, F-26)."""
+    held = select(*(membership.c[name] for name in MEMBER)).where(
+        membership.c.scope == scope_name(PATIENT_SCOPE, patient), membership.c.user_id == user)
     async with database.reading() as reading:
-        return (await reading.execute(held)).first() is not None
+        found = [member_of(list(row)) for row in await reading.execute(held)]
+    return any(one.active(now) and one.role in DOCTORS and one.view.shows(prescription, None) for one in found)
 
 
 async def short_of_horizon(

@@ -21,9 +21,10 @@ from storage.metadata import METADATA, STRICT
 from storage.scope import Scope
 from storage.wire_check import wire_check
 from sync.access import Access, Role, View
-from sync.kind import Column, Guard, Kind, Needs, any_id, needs_nothing, no_founder, no_guard
+from sync.kind import Column, Kind, Needs, any_id, needs_nothing, no_founder, no_guard
 from sync.policy import Policy
 from sync.record import Change, Fields
+from sync.rule import Guard
 
 MAX_HLC_CHARS = 120
 FIRST = -1000  # sort_order: inherited columns would stand at the end of each table (models.md 5)
@@ -62,7 +63,7 @@ class Synced(DeclarativeBase):
         founder: Callable[[str, Change], Role | None] = no_founder,
         deposits: Iterable[str] = (),
         computed_id: Callable[[Fields], str | None] = any_id,
-        guard: Guard = no_guard,
+        guard: Guard | None = None,
         needs: Callable[[Change, str], Needs] = needs_nothing,
         reacts: bool = False,
         masks: Callable[[dict[str, Any], View], dict[str, Any]] | None = None,
@@ -74,9 +75,8 @@ class Synced(DeclarativeBase):
             check=wire_check(fields, ENGINE_COLUMNS),
             check_server=wire_check(fields, ENGINE_COLUMNS, by_server=True), part=part, day=day, line=line,
             parents={field.name: field.told.refers_to for field in fields if field.told.refers_to is not None},
-            founds=founds, founder=founder, deposits=frozenset(deposits), reacts=reacts, masks=masks, guard=guard,
-            computed_id=computed_id,
-            needs=needs,
+            founds=founds, founder=founder, deposits=frozenset(deposits), reacts=reacts, masks=masks,
+            guard=guard or no_guard, computed_id=computed_id, needs=needs,
         )
         cls.kind = kind
         cls.declaration = Declaration(inspect.cleandoc(cls.__doc__ or ""), scope, fields, cls.__indexes__)

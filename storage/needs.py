@@ -41,18 +41,26 @@ def for_patient(change: Change, now: str) -> Needs:
 
 
 def for_prescription(change: Change, now: str) -> Needs:
-    return Needs((*_circle(change.scopes[0]), *_of_prescription(change.scopes[0], change.id, now)))
+    """A horizon that moves may find the course over, which the version in force tells (F-14)."""
+    home = change.scopes[0]
+    versions = Lookup("prescription_version", home, "prescription_id", change.id)
+    return Needs((*_circle(home), *_of_prescription(home, change.id, now),
+                  *((versions,) if "horizon_until" in change.fields else ())))
 
 
 def for_version(change: Change, now: str) -> Needs:
-    """The prescription with its versions, lines and coming doses, and lines that might be another prescription's."""
+    """The prescription with its versions, lines and coming doses, and lines that might be another prescription's; with
+    a private line also who must not see it any more."""
     home, fields = change.scopes[0], change.fields
-    lines = (line.get("line_id") for line in fields.get("lines") or () if isinstance(line, dict))
+    told = [line for line in fields.get("lines") or () if isinstance(line, dict)]
+    lines = (line.get("line_id") for line in told)
+    hides = any(line.get("private") for line in told)
     return Needs((
         *_circle(home), Lookup("prescription_version", home, "prescription_id", str(fields.get("prescription_id"))),
         *_of_prescription(home, str(fields.get("prescription_id")), now),
         *(Lookup("medication_line", home, "id", line) for line in lines if line),
-    ))
+        *((Lookup("line_setting", home, "patient_id", id_in(home)),) if hides else ()),
+    ), (home,) if hides else ())
 
 
 def for_response(change: Change, now: str) -> Needs:

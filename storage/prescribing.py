@@ -7,16 +7,20 @@ periods (which version of a line was in force from when to when), never hours or
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from storage.consent import full_name, is_verified_doctor
+from storage.consent import full_name, is_verified_doctor, private_lines_are_hidden
+from storage.zone_names import DEFAULT_ZONE
 from sync.access import DOCTORS, OWNERS, Role
 from sync.identity import connection_id
 from sync.kind import Refused
 from sync.problem import FieldCode, FieldProblem
 from sync.record import Because, Change, Key, Row
+from sync.values import parse_instant
 from sync.working import Working
 
 DRAFT, ACTIVE, PAUSED, INACTIVE = "draft", "active", "paused", "inactive"
+MAX_VERSIONS = 200  # of one prescription; a weekly change for almost four years
 MAX_PERIODS = 100  # kept per line; older ones are in the versions
 LINE_COLUMNS = ("name", "name_km", "written_name", "form", "unit", "strength", "time_critical", "reminders")
 PERIOD_COLUMNS = ("plan", "unit", "on_time_min", "missed_after_min")
@@ -65,6 +69,7 @@ def version_is_current_work(
         _not_theirs(work, prescription, role, winner)
         or (Refused(Because.STALE_BASE, winner=winner) if fields["replaces"] != latest else None)
         or (Refused(Because.WRONG_STATUS, winner=winner) if prescription.fields["status"] == INACTIVE else None)
+        or _too_many(prescription)
         or _urgent_without_right(fields, role)
         or _foreign_lines(work, after)
     )
@@ -87,6 +92,14 @@ def _urgent_without_right(fields: Any, role: Role) -> Refused | None:
     if not (fields["reason"] or "").strip():
         return Refused(Because.INVALID, (FieldProblem("reason", FieldCode.REASON_REQUIRED).as_json(),))
     return None
+
+
+def _too_many(prescription: Row) -> Refused | None:
+    """Every answer reads all versions, so their number is bounded; a new prescription goes on from there."""
+    if prescription.fields["latest_version"] < MAX_VERSIONS:
+        return None
+    problem = FieldProblem("prescription_id", FieldCode.TOO_MANY, {"most": MAX_VERSIONS})
+    return Refused(Because.INVALID, (problem.as_json(),))
 
 
 def _foreign_lines(work: Working, version: Row) -> Refused | None:
@@ -116,17 +129,31 @@ def version_is_filed(work: Working, before: Row | None, after: Row, change: Chan
     at_once = role not in DOCTORS or (after.fields["urgent"] and prescription.fields["status"] in (ACTIVE, PAUSED))
     if not at_once:
         moved.update(proposed_version=number, proposed_version_id=after.id)
-    urgent = after.fields["urgent"]
-    moved.update(urgent=urgent, urgent_reason=after.fields["reason"] if urgent else None)
     prescription = work.put("prescription", after.home, prescription.id, moved)
     for line in after.fields["lines"]:
         if work.row("medication_line", after.home, line["line_id"]) is None:
             identity = {"patient_id": after.fields["patient_id"], "prescription_id": prescription.id}
             told = {name: line.get(name) for name in LINE_COLUMNS}
             work.put("medication_line", after.home, line["line_id"], {**identity, **told})
+    _hide_private_lines(work, after, change, role)
     if at_once:
         put_in_force(work, prescription, after, work.now)
     return None
+
+
+def _hide_private_lines(work: Working, version: Row, change: Change, role: Role) -> None:
+    """A line that its author marks private is hidden from relatives as if the patient had said so (R-082, S-34).
+
+    Said once per line: a later version that repeats the mark does not undo what the patient has set since.
+    """
+    replaced = work.row("prescription_version", version.home, version.fields["replaces"] or "")
+    already = {line["line_id"] for line in (replaced.fields["lines"] if replaced else ()) if line["private"]}
+    for line in version.fields["lines"]:
+        if line["private"] and line["line_id"] not in already:
+            setting = work.put("line_setting", version.home, line["line_id"], {
+                "patient_id": version.fields["patient_id"], "prescription_id": version.fields["prescription_id"],
+                "private": True})
+            private_lines_are_hidden(work, None, setting, change, role)
 
 
 def put_in_force(work: Working, prescription: Row, version: Row, since: str) -> Row:
@@ -143,7 +170,8 @@ def put_in_force(work: Working, prescription: Row, version: Row, since: str) -> 
         told = {name: line.get(name) for name in LINE_COLUMNS} if line is not None else {}
         work.put("medication_line", home, row.id, {**told, "schedule": periods[-MAX_PERIODS:]})
     moved = {"current_version": version.fields["number"], "current_version_id": version.id, "in_force_from": at,
-             "status": PAUSED if paused else ACTIVE, "status_reason": None}
+             "status": PAUSED if paused else ACTIVE, "status_reason": None, "urgent": version.fields["urgent"],
+             "urgent_reason": version.fields["reason"] if version.fields["urgent"] else None}
     if prescription.fields["proposed_version_id"] == version.id or prescription.fields["proposed_version"] is None \
             or prescription.fields["proposed_version"] < version.fields["number"]:
         moved.update(proposed_version=None, proposed_version_id=None)
@@ -154,6 +182,22 @@ def end_all_lines(work: Working, prescription: Row, at: str) -> None:
     """No line of the prescription is in force from `at` on (pause, stop, completion)."""
     for row in work.rows("medication_line", prescription.home, prescription_id=prescription.id):
         work.put("medication_line", prescription.home, row.id, {"schedule": _ended(row.fields["schedule"], at)})
+
+
+def paused_since(work: Working, prescription: Row) -> str | None:
+    """When the last of a paused prescription's periods ended; None if none ever began."""
+    lines = work.rows("medication_line", prescription.home, prescription_id=prescription.id)
+    return max((period["until"] for line in lines for period in line.fields["schedule"] if period["until"]),
+               default=None)
+
+
+def go_on(work: Working, prescription: Row, paused: str | None, since: str) -> None:
+    """What the pause cut short is in force again from `since`: a version that waits for its day must leave no gap."""
+    for row in work.rows("medication_line", prescription.home, prescription_id=prescription.id):
+        *_, last = row.fields["schedule"] or [None]
+        if last is not None and last["until"] == paused:
+            again = {**last, "from": since, "until": None}
+            work.put("medication_line", prescription.home, row.id, {"schedule": [*row.fields["schedule"], again]})
 
 
 def _ended(schedule: list[dict[str, Any]], at: str) -> list[dict[str, Any]]:
@@ -177,5 +221,6 @@ def _author_name(work: Working, row: Row, role: Role) -> str | None:
 def _age(patient: Row | None, now: str) -> int | None:
     if patient is None or patient.fields["birth_date"] is None:
         return None
-    born, today = str(patient.fields["birth_date"]), now[:10]
+    zone = ZoneInfo(patient.fields["zone"] or DEFAULT_ZONE)
+    born, today = str(patient.fields["birth_date"]), parse_instant(now).astimezone(zone).date().isoformat()
     return int(today[:4]) - int(born[:4]) - (today[5:] < born[5:])

@@ -6,13 +6,10 @@ PostgreSQL whose durability is switched off forgets acknowledged commits at a cr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-if TYPE_CHECKING:
-    from storage.database import Database, Reading
 
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables, `->>`, RETURNING, upserts
 DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
@@ -20,6 +17,12 @@ DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": 
 
 class UnsoundError(RuntimeError):
     """The database cannot be used; the message says why."""
+
+
+class Asks(Protocol):
+    """A transaction that may read."""
+
+    async def execute(self, statement: Any, params: Any = None) -> Any: ...
 
 
 async def refuse_unsound(connection: AsyncConnection) -> None:
@@ -33,17 +36,7 @@ async def refuse_unsound(connection: AsyncConnection) -> None:
         raise UnsoundError(f"The database file is damaged: {found}.")
 
 
-async def refuse_forgetful(database: Database) -> None:
-    """Raises UnsoundError for a PostgreSQL that may lose acknowledged doses at a power cut. SQLite's are ours."""
-    if database.is_sqlite:
-        return
-    async with database.reading() as reading:
-        names = await forgetful(reading)
-    if names:
-        raise UnsoundError(f"This PostgreSQL may lose what it acknowledged; switch on: {', '.join(names)}.")
-
-
-async def forgetful(reading: Reading) -> list[str]:
+async def forgetful(reading: Asks) -> list[str]:
     """Names of PostgreSQL's settings that let acknowledged commits be lost; empty if it is durable."""
     asked = text("SELECT name, setting FROM pg_settings WHERE name = ANY (:names) ORDER BY name")
     found = await reading.execute(asked, {"names": list(DURABLE)})

@@ -13,10 +13,11 @@ from typing import Any
 
 from sync.access import Role
 from sync.dose_policy import ClientWins
-from sync.kind import Kind, Refused, Rules
+from sync.kind import Kind, Refused
 from sync.policy import Edit, Merged
 from sync.problem import FieldCode, FieldProblem
 from sync.record import Authority, Because, Key, Op, Outcome, Row
+from sync.rule import Rules
 from sync.standing import Asked, Fate, Standing, view_of
 from sync.store import Known, Numbers
 from sync.values import instant_of_ms

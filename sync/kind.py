@@ -1,21 +1,19 @@
 """What the engine must know of a kind of row. Filled from the declarations in storage/entities; knows no table.
 
-A `Guard` refuses what a policy alone would allow; a `Rule` says what follows in the same transaction. Both are pure and
-see rows only through the `Working` set they are handed (sync/working.py), all of them in locked scopes.
+What refuses or follows across rows is sync/rule.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sync.access import Access, Role, View
 from sync.record import Because, Change, Fields, Key, Row
 
 if TYPE_CHECKING:
     from sync.policy import Policy
-    from sync.working import Working
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +74,7 @@ class Needs:
     memberships: tuple[str, ...] = ()
 
 
-class Guard(Protocol):
-    """Refuses (never writes). Stands beside the class."""
-
-    def __call__(self, work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None: ...
-
-
-class Rule(Protocol):
-    """Writes what follows through `work`, or refuses; then nothing of this change stays. Handed in by server/app.py."""
-
-    def __call__(self, work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None: ...
-
-
-def no_guard(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
+def no_guard(*_: object, **__: object) -> Refused | None:
     return None
 
 
@@ -125,7 +111,7 @@ class Kind:
     reacts: bool = False  # something follows later: an outbox row is written
     masks: Callable[[dict[str, Any], View], dict[str, Any]] | None = None  # for columns that are lists of lines
     computed_id: Callable[[Fields], str | None] = any_id  # the id that these fields make, for rows with computed ids
-    guard: Guard = no_guard
+    guard: Callable[..., Refused | None] = no_guard  # a sync.rule.Guard, which speaks of sets of kinds
     needs: Callable[[Change, str], Needs] = needs_nothing  # (change, now)
     rank: int = 0  # parents are judged before children
 
@@ -159,4 +145,3 @@ def _value(column: str | None, row: Row) -> str | None:
 
 
 Kinds = Mapping[str, Kind]
-Rules = Mapping[str, Sequence[Rule]]

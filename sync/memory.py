@@ -154,8 +154,9 @@ class MemoryTx:
             return Replay(who, before[0], before[1], draft.epoch)
         self._batch = (claim.user, claim.device, claim.batch_id)
         draft.batches[self._batch] = (claim.digest, ())
-        founded = {name for name in claim.founding if name not in draft.scopes}
-        for name in sorted(founded):
+        held = {scope for scope, _ in draft.members}
+        founded = set(claim.founding - held)  # a founding that was refused leaves a scope that nobody holds
+        for name in sorted(founded - draft.scopes.keys()):
             draft.scopes[name] = Scope(len(draft.scopes) + 1)
         return Claimed(who, self._lock(claim, founded), draft.epoch)
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from sync.clock import Corrected
 from sync.judge import TELLING, Judge
-from sync.kind import Checked, Kinds, Rules
+from sync.kind import Checked, Kinds
 from sync.record import Because, Change, Key, Outcome, Result, Row
+from sync.rule import Rules
 from sync.standing import Asked, Fate, view_of
 from sync.store import JournalEntry, Kept, Known, LedgerEntry, Numbers, Outbox, Writes
 from sync.values import instant_of_ms

@@ -138,7 +138,8 @@ class LatestStatus(Policy):
     """Latest status wins within a generation; a closing status absorbs whatever the clocks say (R-051, DESIGN.md 11).
 
     Without the generation an offline accept stamped after a revoke would reopen health data. The other columns are
-    latest per field. `order` goes from the most open to the most private status.
+    latest per field. The next generation begins only where the present one is closed. `order` goes from the
+    most open to the most private status.
     """
 
     status: str
@@ -155,7 +156,7 @@ class LatestStatus(Policy):
             return Merged(Outcome.REJECTED, Because.IMMUTABLE)
         stands, wanted = row.fields[self.status], edit.fields.get(self.status, row.fields[self.status])
         age = edit.fields.get(self.generation, row.fields[self.generation]) - row.fields[self.generation]
-        if age > 1:
+        if age > 1 or (age == 1 and stands not in self.closing):  # or requests would be heaped on an open one
             return Merged(Outcome.REJECTED, Because.WRONG_STATUS)
         if age < 0 or (age == 0 and stands in self.closing and wanted not in self.closing):
             return Merged(Outcome.REJECTED, Because.CLOSED_GENERATION)

@@ -14,10 +14,11 @@ from typing import Any
 from sync.access import PATIENT_SCOPE, USER_SCOPE, Membership, Role, prefix_of, scope_name
 from sync.clock import Corrected, DeviceTime, Touch, correct, ms_in, offset_ms, stamp
 from sync.identity import SYSTEM_USER
-from sync.kind import Kind, Kinds, Lookup, Needs, Rules
+from sync.kind import Kind, Kinds, Lookup, Needs
 from sync.plan import Batch, Plan, ask, plan_push, rows_told
 from sync.problem import Code, Refusal
 from sync.record import Change, Key, Op, Result
+from sync.rule import Rules
 from sync.standing import Asked
 from sync.store import Claim, Claimed, Kept, Known, Replay, Tx, Wants, Who
 from sync.values import instant_of_ms

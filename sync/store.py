@@ -22,8 +22,8 @@ class Claim:
     """What a push wants before it reads: its batch id, and the scopes it must hold locked.
 
     `rooms` gives for each scope how many numbers to set aside. Scopes in `deposits` are locked though the author holds
-    no membership; those in `founding` are made if they do not exist (an existing one is then locked only for members).
-    `session` is None for the system's own pushes.
+    no membership; those in `founding` are made if they do not exist, and founded anew if nobody ever held them (any
+    other is then locked only for members). `session` is None for the system's own pushes.
     """
 
     user: str

@@ -19,10 +19,11 @@ from storage.catalogue import KINDS, READABLE
 from sync.access import PATIENT_SCOPE, USER_SCOPE, scope_name
 from sync.clock import Clock, DeviceTime
 from sync.identity import SYSTEM_DEVICE, SYSTEM_USER, connection_id, deed_id
-from sync.kind import Kinds, Rules
+from sync.kind import Kinds
 from sync.pull import PullAsk, Pulled, pull
 from sync.push import Pushed, Settlement, push
 from sync.record import Change, Op, Outcome, Result
+from sync.rule import Rules
 from sync.store import Store
 from sync.values import canonical_instant, ms_of, parse_instant
 

@@ -10,7 +10,9 @@ from server.api.connection_bodies import Asked
 from server.call import Call
 from storage.accounts.accounts import account_of, credentials_of
 from storage.accounts.states import AccountState
+from storage.ledger.choose import held_by
 from storage.phones import canonical_email, canonical_phone
+from sync.access import OWNERS, PATIENT_SCOPE, scope_name
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.values import Unfit
 
@@ -33,6 +35,8 @@ async def ends_of(call: Call) -> tuple[str, str] | None:
     named = body.user_id or (await _found(call) if is_search(body) else None)
     if is_search(body) and named is None:
         return None
+    if named is None and body.patient_id is not None and await _owns(call, body.patient_id):
+        raise Refusal(Code.INVALID, FieldProblem("user_id", FieldCode.REQUIRED))  # a guardian asks for the child
     if body.patient_id is not None:
         ends = (body.patient_id, named or call.user)
     elif named is None:
@@ -42,6 +46,12 @@ async def ends_of(call: Call) -> tuple[str, str] | None:
     if ends[0] == ends[1]:
         raise Refusal(Code.INVALID, FieldProblem("patient_id" if named is None else "user_id", FieldCode.NOT_ALLOWED))
     return ends
+
+
+async def _owns(call: Call, patient: str) -> bool:
+    async with call.house.database.reading() as reading:
+        held = await held_by(reading, call.user, scope_name(PATIENT_SCOPE, patient), call.now)
+    return held is not None and held.role in OWNERS
 
 
 def _refuse_ambiguity(body: Asked) -> None:

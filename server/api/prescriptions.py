@@ -18,7 +18,7 @@ from server.call import Answer, Call, Route, Schema
 from server.levels import lacking, patient_in, standing_with, stranger_to, told_of
 from server.newest import QUERY, newest, page_of, row_of
 from server.records import Record
-from server.write import stands, write_whole
+from server.write import FALLEN, write_whole
 from storage.ledger.choose import Choice, choose
 from sync.access import PATIENT_SCOPE, Role, scope_name
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
@@ -86,9 +86,13 @@ async def update(call: Call) -> Answer:
         raise Refusal(Code.INVALID, FieldProblem("lines", FieldCode.REQUIRED))
     elif replaces != found.row.fields["latest_version_id"]:
         raise Refusal(Code.STALE_BASE, extra={"current": await detail(call, found)})
-    settlement = await write_whole(call, changes, batch_id=batch)
-    if not stands(settlement):
-        await write.write(call, changes[-1:], batch_id=write.new_id(batch, "kept"))  # a losing edit is kept
+    if len(changes) == 1:
+        settlement = await write.write(call, changes, batch_id=batch)
+    else:
+        settlement = await write_whole(call, changes, batch_id=batch)
+        if settlement.results[-1].outcome in FALLEN:
+            # A losing version is kept; one that fell with its form is not, for alone it might stand.
+            await write.write(call, changes[-1:], batch_id=write.new_id(batch, "kept"))
     refuse_losers(settlement, found.membership.role)
     body = await detail(call, await records.find(call, KIND, found.row.id))
     return Answer(200, body, _etag(body))

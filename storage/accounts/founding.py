@@ -15,9 +15,10 @@ from storage.accounts.accounts import NewAccount
 from sync.access import PATIENT_SCOPE, USER_SCOPE, Role, scope_name
 from sync.clock import DeviceTime
 from sync.identity import deed_id
-from sync.kind import Kinds, Refused, Rule, Rules
+from sync.kind import Kinds, Refused
 from sync.push import Pushed, Settlement, push
 from sync.record import Change, Op, Row
+from sync.rule import Rule, Rules
 from sync.store import Tx
 from sync.working import Working
 

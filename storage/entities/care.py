@@ -61,8 +61,8 @@ class Connection(Synced, policy=LatestStatus(status="status", generation="genera
         "at level selected: the dates that are shown, [first, last] each")
     requested_by: Mapped[UUID | None] = column("who asked for this generation", by=SERVER)
     other_role: Mapped[Literal["doctor", "family"] | None] = column("in which part the other is connected", by=SERVER)
-    patient_name: Mapped[str | None] = column("the patient's name when it was asked for", by=SERVER)
-    other_name: Mapped[str | None] = column("the other's name when it was asked for", by=SERVER)
+    patient_name: Mapped[str | None] = column("the patient's name, once the patient asked or accepted", by=SERVER)
+    other_name: Mapped[str | None] = column("the other's name, once the other asked or accepted", by=SERVER)
     access_until: Mapped[datetime | None] = column("at level request: when the approved access ends", by=SERVER)
 
 

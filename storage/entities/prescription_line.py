@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, field_validator, model_validator
 from pydantic import Field as Described
 from pydantic_core.core_schema import ValidationInfo
 
@@ -18,6 +19,8 @@ from sync.values import Unfit
 
 MAX_LINES = 50
 MAX_NOTE_CHARS = 2_000
+MAX_LINES_BYTES = 131_072  # of one version as JSON; all versions of a prescription are read for every answer (S-38)
+MAX_UNKNOWN_BYTES = 4_096  # of one line's members that we do not know
 MOST_MINUTES = 60 * 24 * 60  # 60 days; the longest window of rules.md section 6 is 48 hours
 
 Form = Literal["oral", "injection", "topical", "inhaler", "drops", "other"]
@@ -71,6 +74,16 @@ class Line(Shape):
             raise Unfit(FieldCode.REQUIRED)
         return plan
 
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if _bytes(self.__pydantic_extra__) > MAX_UNKNOWN_BYTES:
+            raise Unfit(FieldCode.TOO_LARGE, most=MAX_UNKNOWN_BYTES)
+        return self
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
 
 def _each_once(lines: list[Line]) -> list[Line]:
     if len({line.line_id for line in lines}) != len(lines):
@@ -78,7 +91,14 @@ def _each_once(lines: list[Line]) -> list[Line]:
     return lines
 
 
-Lines = Annotated[list[Line], Described(min_length=1, max_length=MAX_LINES), AfterValidator(_each_once)]
+def _not_too_large(lines: list[Line]) -> list[Line]:
+    if _bytes([line.model_dump() for line in lines]) > MAX_LINES_BYTES:
+        raise Unfit(FieldCode.TOO_LARGE, most=MAX_LINES_BYTES)
+    return lines
+
+
+Lines = Annotated[list[Line], Described(min_length=1, max_length=MAX_LINES), AfterValidator(_each_once),
+                  AfterValidator(_not_too_large)]
 
 
 def masked_lines(body: dict[str, Any], view: View) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class PrescriptionResponse(Synced, policy=AppendOnly(), scope=OF_PATIENT, part="
     answer: Mapped[Literal["confirm", "revise", "reject", "acknowledge", "pause", "resume", "stop", "delivered",
                            "shown"]] = column("the word (R-085 to R-089)", by=CREATION)
     reason: Mapped[str | None] = column("why", by=CREATION, at_most=MAX_NOTE_CHARS)
-    in_force_from: Mapped[datetime | None] = column("from when the answered version holds", by=SERVER)
+    in_force_from: Mapped[datetime | None] = column("from when the answer holds", by=SERVER)
     given_by: Mapped[UUID | None] = column("whose word it is", by=SERVER)
     given_role: Mapped[str | None] = column("in which role they gave it", by=SERVER)
 
@@ -141,7 +141,7 @@ class LineSetting(Synced, policy=LatestPerField(), scope=OF_PATIENT, part="presc
     private: Mapped[bool] = column("hide the medicine's name from relatives", default=False)
     reminders: Mapped[bool] = column("remind of it", default=True)
     colour: Mapped[str | None] = column("colour, #rrggbb in lower case", at_most=7, rule=colour)
-    label: Mapped[str | None] = column("the patient's own name for it", at_most=60)
+    label: Mapped[str | None] = column("the patient's own name for it", at_most=60, masked=True)
     sound: Mapped[str | None] = column("sound of the reminder", at_most=60)
 
 

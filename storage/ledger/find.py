@@ -15,6 +15,7 @@ from storage.ledger.spelling import MEMBER, member_of
 from storage.tables import ledger, membership
 from sync.access import Membership
 from sync.kind import Kind
+from sync.problem import Code, Refusal
 from sync.record import Key
 
 
@@ -28,7 +29,10 @@ class Found:
 
 
 async def find(database: Database, user: str, kind: Kind, id_: str, now: str) -> Found | None:
-    """The row with this id that the user may read at `now`; None for unknown and foreign ids alike."""
+    """The row with this id that the user may read at `now`; None for unknown and foreign ids alike.
+
+    Raises Refusal(CONFLICT) if living rows of two homes bear the id: whose was meant is not to be guessed.
+    """
     asked = (
         select(ledger.c.home, ledger.c.part, ledger.c.day, ledger.c.deleted, *(membership.c[name] for name in MEMBER))
         .join(membership, membership.c.scope_ord == ledger.c.scope_ord)
@@ -45,6 +49,9 @@ async def find(database: Database, user: str, kind: Kind, id_: str, now: str) ->
         if held.role in kind.access.read and held.view.shows(part, day):
             seen.setdefault(key, []).append(held)
             gone.update([key] if deleted else [])
-    for key, memberships in sorted(seen.items()):
-        return Found(key, tuple(memberships), key in gone)
+    living = seen.keys() - gone
+    if len(living) > 1:
+        raise Refusal(Code.CONFLICT)
+    for key in sorted(living or seen):
+        return Found(key, tuple(seen[key]), key in gone)
     return None

@@ -1,6 +1,7 @@
 """What lost: changes that were kept though another state stands, for those who may read the row (I-10, R-198).
 
-The journal's `part` and `day` are asked through the reader's view in the query, like a page. Knows no sentence.
+The journal's `part` and `day` are asked through the reader's view in the query, like a page. What a stranger wrote into
+a scope is nobody's reading but their own: a request that lost carries any words they like. Knows no sentence.
 """
 
 # ruff: noqa: S608 — names come from our own declarations, values from the one parameter
@@ -17,7 +18,7 @@ from storage.database import Database
 from storage.ledger import postgres_page, postgres_text, spelling, sqlite_page, sqlite_text
 from storage.ledger.spelling import JOURNAL, MEMBER, dumps, loads
 from storage.tables import change, membership
-from sync.access import Membership
+from sync.access import Membership, Role
 from sync.record import Because, Outcome
 from sync.store import JournalEntry
 
@@ -88,6 +89,7 @@ SELECT {postgres_text.told(_JOURNAL, 'c')}::text, {postgres_text.told(_MEMBER, '
    AND (p.kind IS NULL OR c.kind = p.kind) AND (p.id IS NULL OR c.id = p.id)
  WHERE c.outcome IN (SELECT json_array_elements_text(p.outcomes))
    AND c.code NOT IN (SELECT json_array_elements_text(p.hidden_codes))
+   AND (c.role <> '{Role.STRANGER}' OR c.user_id = p.user_id)
    AND (p.before_at IS NULL OR (c.received_at, c.change_id) < (p.before_at, p.before_id))
    AND {postgres_page.SEEN_THROUGH.format(row="c")}
  ORDER BY c.received_at DESC, c.change_id DESC LIMIT (SELECT lim FROM p)
@@ -102,6 +104,7 @@ SELECT {sqlite_text.told(_JOURNAL, 'c')}, {sqlite_text.told(_MEMBER, 'm')}
    AND c.kind IN (SELECT value FROM json_each(:p->'readable', '$."' || m.role || '"'))
    AND c.outcome IN (SELECT value FROM json_each(:p, '$.outcomes'))
    AND c.code NOT IN (SELECT value FROM json_each(:p, '$.hidden_codes'))
+   AND (c.role <> '{Role.STRANGER}' OR c.user_id = m.user_id)
    AND (:p->>'before_at' IS NULL OR (c.received_at, c.change_id) < (:p->>'before_at', :p->>'before_id'))
    AND {sqlite_page.SEEN_THROUGH.format(view='m."view"', row="c")}
  ORDER BY c.received_at DESC, c.change_id DESC LIMIT :p->>'lim'

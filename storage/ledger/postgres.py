@@ -36,8 +36,10 @@ class PostgresStatements:
         ((digest, results),) = await _run(driver, text.STORED, user, device, batch_id)
         return digest, results
 
-    async def holds_any(self, driver: AsyncConnection[Any], user: str, scopes: Sequence[str]) -> bool:
-        ((count,),) = await _run(driver, text.HELD_BY_NOW, user, list(scopes))
+    async def overtaken(
+        self, driver: AsyncConnection[Any], user: str, unlocked: Sequence[str], orphans: Sequence[str]
+    ) -> bool:
+        ((count,),) = await _run(driver, text.OVERTAKEN, user, list(unlocked), list(orphans))
         return bool(count)
 
     async def read(self, driver: AsyncConnection[Any], shape: ReadShape, doc: str) -> Sequence[tuple[str, Any]]:

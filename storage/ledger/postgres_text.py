@@ -49,26 +49,33 @@ WITH p AS MATERIALIZED (
    WHERE w.founding AND NOT EXISTS (SELECT FROM scope s WHERE s.name = w.name) ORDER BY w.name
   ON CONFLICT (name) DO NOTHING RETURNING ord, name, head
 ), locked AS (
-  SELECT s.ord, w.room FROM p, wanted w JOIN scope s ON s.name = w.name
+  -- a founding that was refused leaves a scope that nobody holds: whoever may found it finds it as if it were new
+  SELECT s.ord, w.room, o.orphan FROM p, wanted w JOIN scope s ON s.name = w.name
+   CROSS JOIN LATERAL (SELECT w.founding AND NOT EXISTS (
+     SELECT FROM membership m WHERE m.scope_ord = s.ord) AS orphan OFFSET 0) o
    WHERE (SELECT count(*) FROM founded) >= 0
-     AND (p.system OR w.deposit
+     AND (p.system OR w.deposit OR o.orphan
           OR EXISTS (SELECT FROM membership m WHERE m.scope_ord = s.ord AND m.user_id = p.user_id))
    ORDER BY s.ord FOR UPDATE OF s
 ), bumped AS (
   UPDATE scope s SET head = s.head + l.room FROM locked l WHERE s.ord = l.ord
-  RETURNING s.name, s.ord, s.head - l.room + 1 AS first, l.room
+  RETURNING s.name, s.ord, s.head - l.room + 1 AS first, l.room, l.orphan
 )
 SELECT (SELECT count(*) FROM mine), (SELECT who::text FROM who LIMIT 1), (SELECT epoch FROM incarnation),
   (SELECT json_agg(json_build_array(name, ord, first, room, founded))::text FROM (
-     SELECT name, ord, first, room, false AS founded FROM bumped
+     SELECT name, ord, first, room, orphan AS founded FROM bumped
      UNION ALL SELECT f.name, f.ord, 1, w.room, true FROM founded f JOIN wanted w ON w.name = f.name) n)
 """
 
 STORED = "SELECT digest, results FROM batch WHERE user_id = $1::uuid AND device_id = $2::uuid AND batch_id = $3"
 
-HELD_BY_NOW = """
-SELECT count(*) FROM scope s JOIN membership m ON m.scope_ord = s.ord
- WHERE m.user_id = $1::uuid AND s.name = ANY($2::text[])
+# Scopes that were not locked though the author holds them now or nobody does, and orphans that somebody holds by now.
+OVERTAKEN = """
+SELECT count(*) FROM scope s
+ WHERE s.name = ANY($2::text[]) AND (
+    EXISTS (SELECT FROM membership m WHERE m.scope_ord = s.ord AND m.user_id = $1::uuid)
+    OR NOT EXISTS (SELECT FROM membership m WHERE m.scope_ord = s.ord))
+    OR s.name = ANY($3::text[]) AND EXISTS (SELECT FROM membership m WHERE m.scope_ord = s.ord)
 """
 
 

@@ -15,7 +15,7 @@ from storage.ledger import sqlite_page as page_text
 from storage.ledger import sqlite_text as text
 from storage.ledger.postgres_text import LEDGER_KEY, MEMBER_KEY, OUTBOX, SETS
 from storage.ledger.shelf import Shelf
-from storage.ledger.spelling import ENTRY, JOURNAL, MEMBER, dumps, loads
+from storage.ledger.spelling import ENTRY, JOURNAL, MEMBER, loads
 from storage.ledger.statements import RawClaim, RawPage, ReadShape, WriteShape
 
 
@@ -32,7 +32,7 @@ class SqliteStatements:
         scopes: list[tuple[str, int, int, int, bool]] = []
         if new and who is not None:
             rooms = {one["name"]: one["room"] for one in orjson.loads(doc)["scopes"]}
-            numbered = [(*one, False) for one in await _run(driver, text.NUMBER, doc)]
+            numbered = [(*one[:3], bool(one[3])) for one in await _run(driver, text.NUMBER, doc)]
             founded = [(*one, True) for one in await _run(driver, text.FOUND, doc)]
             scopes = [(name, ord_, head - rooms[name] + 1, rooms[name], made)
                       for name, ord_, head, made in numbered + founded]
@@ -42,9 +42,10 @@ class SqliteStatements:
         ((digest, results),) = await driver.execute_fetchall(text.STORED, (user, device, batch_id))
         return digest, results
 
-    async def holds_any(self, driver: Connection, user: str, scopes: Sequence[str]) -> bool:
-        ((count,),) = await driver.execute_fetchall(text.HELD_BY_NOW, (dumps(list(scopes)), user))
-        return bool(count)
+    async def overtaken(
+        self, driver: Connection, user: str, unlocked: Sequence[str], orphans: Sequence[str]
+    ) -> bool:
+        return False  # the only writer: nobody committed between the claim's look and its locks
 
     async def read(self, driver: Connection, shape: ReadShape, doc: str) -> Sequence[tuple[str, Any]]:
         if shape not in self._reads:

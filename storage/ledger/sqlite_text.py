@@ -36,12 +36,17 @@ VALUES (:p->>'user_id', :p->>'device_id', :p->>'batch_id', :p->>'digest', :p->>'
 ON CONFLICT (user_id, device_id, batch_id) DO NOTHING RETURNING 1"""
 
 # An upsert that always meets its row: UPDATE … FROM json_each would scan all scopes for each name.
+# A founding that was refused leaves a scope that nobody holds: whoever may found it finds it as if it were new.
 NUMBER = """INSERT INTO scope (ord, name, head, floor)
 SELECT s.ord, s.name, w.value->>'room', s.floor
   FROM json_each(:p, '$.scopes') w CROSS JOIN scope s ON s.name = w.value->>'name'
  WHERE :p->>'system' OR w.value->>'deposit'
+    OR (w.value->>'founding' AND NOT EXISTS (SELECT 1 FROM membership m WHERE m.scope_ord = s.ord))
     OR EXISTS (SELECT 1 FROM membership m WHERE m.scope_ord = s.ord AND m.user_id = :p->>'user_id')
-ON CONFLICT (ord) DO UPDATE SET head = scope.head + excluded.head RETURNING name, ord, head"""
+ON CONFLICT (ord) DO UPDATE SET head = scope.head + excluded.head
+RETURNING name, ord, head, NOT EXISTS (SELECT 1 FROM membership m WHERE m.scope_ord = scope.ord)
+  AND EXISTS (SELECT 1 FROM json_each(:p, '$.scopes') w
+               WHERE w.value->>'name' = scope.name AND w.value->>'founding')"""
 
 FOUND = """INSERT INTO scope (name, head, floor)
 SELECT w.value->>'name', w.value->>'room', 0 FROM json_each(:p, '$.scopes') w
@@ -49,8 +54,6 @@ SELECT w.value->>'name', w.value->>'room', 0 FROM json_each(:p, '$.scopes') w
 RETURNING name, ord, head"""
 
 STORED = "SELECT digest, results FROM batch WHERE user_id = ? AND device_id = ? AND batch_id = ?"
-
-HELD_BY_NOW = """SELECT count(*) FROM json_each(?) w CROSS JOIN membership m ON m.user_id = ? AND m.scope = w.value"""
 
 
 def quoted(name: str) -> str:

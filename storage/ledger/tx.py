@@ -38,7 +38,7 @@ class LedgerTx:
         self.written = False
 
     async def claim(self, claim: Claim) -> Claimed | Replay:
-        """Raises Overtaken if another founder of the same scope committed meanwhile."""
+        """Raises Overtaken if another founder of the same scope committed meanwhile, or was refused."""
         assert self._claim is None, "one claim per transaction: locks are taken in one ascending order"
         self._claim = claim
         await failpoint("push.before_claim")
@@ -54,8 +54,11 @@ class LedgerTx:
         return Claimed(who, scopes, raw.epoch)
 
     async def _refuse_overtaken(self, claim: Claim, raw: RawClaim, scopes: Mapping[str, Numbers]) -> None:
-        unseen = [name for name in claim.founding if name not in scopes]
-        if unseen and raw.who is not None and await self._statements.holds_any(self._driver, claim.user, unseen):
+        """Waiting for a lock, the claim keeps the snapshot it began with: memberships of foundings are asked anew."""
+        unlocked = [name for name in claim.founding if name not in scopes]
+        orphans = [name for name, numbers in scopes.items() if numbers.founded and numbers.first > 1]
+        if (unlocked or orphans) and raw.who is not None and await self._statements.overtaken(
+                self._driver, claim.user, unlocked, orphans):
             raise Overtaken
 
     async def read(self, wants: Wants) -> Known:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.gate import read_json
-from sync.kind import Kinds, Rules
+from sync.kind import Kinds
 from sync.problem import Refusal
 from sync.pull import pull, readable
 from sync.push import Settlement, push
 from sync.replica.door import Body, Refused, Unauthorized, Unreachable
+from sync.rule import Rules
 from sync.store import Store
 from sync.wire import MAX_BODY, read_pull, read_push
 
