@@ -31,7 +31,7 @@ class ClientWins(Policy):
     def create(self, edit: Edit) -> Merged:
         blank = replace(edit.draft, version=0, fields={**edit.draft.fields, **self._blank()}, memory={"entries": []})
         if not self._speaks(edit, blank):
-            return self._waiting(edit) or Merged(Outcome.APPLIED, Because.NEW, replace(blank, version=1))
+            return Merged(Outcome.APPLIED, Because.NEW, replace(blank, version=1))
         merged = self.merge(blank, edit)
         # An undo of a dose nobody had recorded asserts nothing; the row is made all the same, to remember it.
         row = merged.row if merged.row is not None and merged.row.version else replace(merged.row or blank, version=1)
@@ -41,18 +41,13 @@ class ClientWins(Policy):
         entries = entries_of(row)
         if not self._speaks(edit, row):
             code = Because.SCHEDULE_KEPT if edit.differs else Because.SAME_CONTENT
-            return self._waiting(edit) or Merged(Outcome.MERGED if edit.differs else Outcome.DUPLICATE, code)
+            return Merged(Outcome.MERGED if edit.differs else Outcome.DUPLICATE, code)
         entry = self._entry(row, edit)
         if any(_same(entry, old) for old in entries):
             return Merged(Outcome.DUPLICATE, Because.SAME_CONTENT)
         before, after = settle(entries), settle([*entries, entry])
         outcome, code = self._verdict(entry, before, after, edit)
         return Merged(outcome, code, self._row(row, edit, bounded([*entries, entry]), after))
-
-    def _waiting(self, edit: Edit) -> Merged | None:
-        """A correction (a time, a note) that came before the action it corrects waits for it; it says nothing alone."""
-        told = any(edit.fields.get(name) is not None for name in self.group[1:])
-        return Merged(Outcome.DEFERRED, Because.MISSING_PARENT) if told else None
 
     def _speaks(self, edit: Edit, row: Row) -> bool:
         """Whether the edit says anything of the action; a re-sent empty group does not."""

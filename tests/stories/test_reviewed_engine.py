@@ -114,18 +114,3 @@ async def test_one_change_id_with_two_bodies_in_a_batch_is_told_apart(cast: Cast
     results = (await phone.push(first, other, first)).results
     assert [(r.outcome, r.code) for r in results][1:] == [
         (Outcome.REJECTED, Because.CHANGE_ID_REUSED), (Outcome.DUPLICATE, Because.SAME_CHANGE)]
-
-
-async def test_a_correction_that_comes_before_its_action_waits_for_it(cast: Cast) -> None:
-    """No order between batches is required (R-196): the corrected time is not lost."""
-    made = await cast.treated()
-    phone = cast.sokha.phone
-    dose = (await made.doses())[0]["id"]
-    cast.stage.at("2026-11-21T20:00:00+07:00")
-    took = made.act(phone, dose, "taken", base=1, at="2026-11-21T18:00:00+07:00")
-    scopes = (cast.sokha.patient_scope,)
-    corrected = phone.change("dose_event", dose, scopes, {"at": "2026-11-21T18:40:00+07:00"}, op=Op.PATCH, base=2)
-    assert (await phone.does(corrected)).outcome is Outcome.DEFERRED
-    assert (await phone.does(took)).outcome is Outcome.APPLIED
-    assert (await phone.does(corrected)).outcome is Outcome.APPLIED
-    assert next(one["at"] for one in await made.doses() if one["id"] == dose) == "2026-11-21T11:40:00+00:00"
