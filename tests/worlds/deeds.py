@@ -21,6 +21,7 @@ from tests.worlds.device import Device
 SLOTS = ("MORN", "NOON", "EVE", "NIGHT")
 FAMILY = ("alerts_only", "view", "view+remind", "view+manage")
 DOCTOR = ("not_allowed", "request", "selected", "allowed")
+NAMES_A_VERSION = ("confirm", "acknowledge", "revise", "reject")
 
 
 class Deeds:
@@ -156,7 +157,7 @@ class Deeds:
             word = self.dice.choice(words if self.dice.random() < 0.7 else words[:5])
             device.record("prescription_response", [self.home], self.new_id(), {
                 "patient_id": self.patient, "prescription_id": rx["id"], "answer": word, "reason": "because",
-                "version_id": rx.get("proposed_version_id") if word in ("confirm", "revise", "reject") else None})
+                "version_id": rx.get("proposed_version_id") if word in NAMES_A_VERSION else None})
 
     def _some(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [self.dice.choice(rows)] if rows else []

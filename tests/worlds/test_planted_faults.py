@@ -72,7 +72,7 @@ CAUGHT: dict[str, tuple[Fault, Net]] = {
     "replay without membership check": (
         faults.replay_without_membership_check, story(test_consent_stories.a_replay_tells_through_todays_view)),
     "winners told outside the view": (faults.winners_told_outside_the_view, worlds("P04", 200)),
-    "loser not kept": (merge_faults.loser_not_kept, worlds("P02")),
+    "loser not kept": (merge_faults.loser_not_kept, worlds("P0")),
     "entries forgotten on merge": (merge_faults.entries_forgotten_on_merge, worlds("P")),
     "view_version not raised": (faults.view_version_not_raised, worlds("P0")),
     "tombstones sent as nothing": (faults.tombstones_sent_as_nothing, worlds("P01")),
