@@ -5,7 +5,7 @@ Rules and guards see and write through it. Knows versions and overlays; never po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -137,7 +137,7 @@ class Working:
             else:
                 where[key] = old
 
-    def changed(self) -> Iterable[Row]:
+    def changed(self) -> Collection[Row]:
         return self._changed.values()
 
     def granted(self) -> Iterable[Membership]:
