@@ -19,7 +19,7 @@ TEST_READY := $(VENV)/.ready-to-test
 # Quiet: pip's warnings about the machine's own package sources are not ours. Not compiled: Python does it at first use.
 PIP        := $(BIN)/python -m pip install -qq --no-input --no-compile
 
-.PHONY: help run demo test lint bench soak lock clean servers
+.PHONY: help run demo test lint bench soak docs lock clean servers
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ bench: $(TEST_READY) servers ## Figures: pushes per second against a bare statem
 
 soak: $(TEST_READY) servers ## The long version of the worlds: many seeds, many crashes
 	@$(BIN)/python -m tests.servers.postgres env DASTERN_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+docs: $(RUN_READY) ## Write docs/SCHEDULES.md anew: every kind of dosing plan, its sentences and its doses
+	@$(BIN)/python -m scheduling.gallery > docs/.schedules.md
+	@mv docs/.schedules.md docs/SCHEDULES.md
 
 servers: ## Install the real servers that the tests start themselves (PostgreSQL, Redis)
 	@tools/install-test-servers.sh

@@ -1,6 +1,6 @@
 """How a date and a time of day are said: day, month by name, Gregorian year; 24 hours and the part of the day (R-433).
 
-Knows no zone and no clock: every argument is already the reader's wall clock. Month names are CLDR's.
+Knows no zone and no clock: every argument is already the reader's wall clock. Month and weekday names are CLDR's.
 `khmer_digits` concerns Khmer only.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Final
 
-from babel.dates import get_month_names
+from babel.dates import get_day_names, get_month_names
 
 from i18n.catalogue import sentence
 from i18n.digits import to_khmer
@@ -27,9 +27,25 @@ def part_of_day(hour: int) -> str:
 
 def date_text(day: date, language: Language, *, khmer_digits: bool = False) -> str:
     """`20 វិច្ឆិកា 2026`, `20 November 2026`."""
-    month = get_month_names("wide", locale=language)[day.month]
     digits = _digits(language, khmer_digits)
+    month = month_text(day.month, language)
     return sentence("moment.date", language, day=digits(str(day.day)), month=month, year=digits(str(day.year)))
+
+
+def day_month_text(day: int, month: int, language: Language, *, khmer_digits: bool = False) -> str:
+    """`29 កុម្ភៈ`, `29 February`: a day that comes every year."""
+    shown = _digits(language, khmer_digits)(str(day))
+    return sentence("moment.day_month", language, day=shown, month=month_text(month, language))
+
+
+def month_text(month: int, language: Language) -> str:
+    """`វិច្ឆិកា`, `November` for 1 to 12."""
+    return str(get_month_names("wide", locale=language)[month])
+
+
+def weekday_text(weekday: int, language: Language) -> str:
+    """`ច័ន្ទ`, `Monday` for 0 (Monday) to 6."""
+    return str(get_day_names("wide", locale=language)[weekday])
 
 
 def time_text(at: time | datetime, language: Language, *, khmer_digits: bool = False) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 # Neither `:` nor `|`: both part the name under the UUIDv5, and a key holding one could forge another dose's id.
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,16}")
@@ -24,6 +25,30 @@ _SERVER_KEY = re.compile(r"t([1-9][0-9]{0,5})")
 def slot_key(segment: int, key: str) -> str:
     """`0:MORN`, `0:t1`: the part of a dose id that says which dose of the day it is."""
     return f"{segment}:{key}"
+
+
+def interval_key(anchor: datetime, used: int = 0) -> str:
+    """`2026-11-19T23:00:00Z`: an elapsed interval's doses are named by its anchor (UTC) and their number from it.
+
+    `used` earlier intervals of the plan count from the same anchor; the mark behind it keeps their ids apart.
+    """
+    text = anchor.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{text}#{used}" if used else text
+
+
+def followed(key: str, place: int) -> str:
+    """`0:t1+1`: the first dose that follows the dose of this slot key."""
+    return f"{key}+{place}"
+
+
+def is_follower(key: str) -> bool:
+    return "+" in key
+
+
+def source_of(key: str) -> tuple[str, int]:
+    """The slot key of the dose that this one follows, and its place behind the planned one, from 1."""
+    source, _, place = key.rpartition("+")
+    return (source if place == "1" else f"{source}+{int(place) - 1}"), int(place)
 
 
 def is_key(value: object) -> bool:

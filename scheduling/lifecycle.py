@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 IN_FORCE = "planned"
+LONGEST_SNOOZE = timedelta(minutes=15)  # 5, 10 or 15 are offered (R-155)
+MAX_SNOOZES = 3  # of one dose; what is said after them moves nothing
 
 
 class Status(StrEnum):
@@ -40,6 +42,14 @@ class Progress:
 
     taken: int
     planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """A reminder put off: when that was said, and until when. Both aware."""
+
+    at: datetime
+    until: datetime
 
 
 def status_of(
@@ -83,6 +93,21 @@ def timing_of(due_at: datetime, at: datetime, on_time_min: int, missed_after_min
     if late_by <= timedelta(minutes=on_time_min):
         return Timing.ON_TIME
     return Timing.LATE if late_by <= timedelta(minutes=missed_after_min) else Timing.VERY_LATE
+
+
+def next_reminder_at(snoozes: Iterable[Snooze], now: datetime) -> datetime | None:
+    """Until when the reminder is put off at `now`; None if it is not. Neither status nor deadline moves (R-155).
+
+    Of two phones' snoozes the later moment holds. One of more than 15 minutes counts for nothing.
+    """
+    heard = sorted((one for one in snoozes if one.until - one.at <= LONGEST_SNOOZE), key=lambda one: one.at)
+    until = max((one.until for one in heard[:MAX_SNOOZES]), default=now)
+    return until if until > now else None
+
+
+def corrects(due_at: datetime, missed_after_min: int, *, action: str | None, received_at: datetime) -> bool:
+    """Whether a word came after the clock had called the dose missed: who was told that is told otherwise (R-245)."""
+    return action in ("taken", "skipped") and received_at > due_at + timedelta(minutes=missed_after_min)
 
 
 def progress(doses: Iterable[Status]) -> Progress:

@@ -1,190 +1,199 @@
 """From dosing plans to instants: what falls due in a window, when a course ends, what it leaves, how doses are spaced.
 
-A plan is walked on the patient's wall clock first and turned into instants last, so that day rules keep the clock where
-clocks change (R-112; conventions in tests/data/schedule_cases.json). Knows no JSON, no line, no database and no `now`.
-Direct arithmetic instead of dateutil's rules, the oracle of the tests (DESIGN.md 10): a date on which no clock
-changes costs two zone lookups, whatever its doses.
+One story for every segment: candidates in the order of time (candidates.py), one dose per instant, what a journey makes
+doubtful by the half-interval rule, pauses, doses that follow others, and the course's count and quantity. Lazily, and
+the same doses whatever window asks. Knows no JSON, no line, no database and no `now`; conventions:
+tests/data/schedule_cases.json. dateutil is the oracle of the tests (DESIGN.md 10).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from heapq import heappop, heappush, merge
+from itertools import islice
 
-from scheduling.identity import slot_key
-from scheduling.plan import Plan
-from scheduling.plan_members import FIRST_DAY, LAST_DAY
-from scheduling.segment import ONE_DAY, ONE_MINUTE, Segment, dates, nominal_doses, within_course
-from scheduling.time_rules import DEFAULT_SLOTS, SLOT_NAMES, ClockDose, Slots
-from scheduling.zones import in_gap, instant_of, midnight, steady_offset, zone_named
+from scheduling.candidates import MARGIN, Candidate, by_the_clock, elapsed
+from scheduling.identity import followed
+from scheduling.nominal import spacing, within_course
+from scheduling.pauses import Rest, in_rest, rests_of, turns_of
+from scheduling.plan_model import Plan
+from scheduling.plan_values import FIRST_DAY, LAST_DAY
+from scheduling.planned import Planned
+from scheduling.routine import DAY_MINUTES, Routine
+from scheduling.segment import MAX_FOLLOWING, ONE_MINUTE, Segment
+from scheduling.steady import is_usual, steady_doses
+from scheduling.whereabouts import END, TRAVEL_GAP, TRAVEL_REPEAT, Whereabouts, whereabouts
+from scheduling.zones import zone_named
 from sync.problem import FieldCode, FieldProblem
 
-__all__ = [
-    "DEFAULT_SLOTS", "MAX_DOSES_PER_EXPANSION", "SLOT_NAMES", "Planned", "Slots", "ends_at", "expand", "left_over",
-    "spacing_minutes",
-]
+__all__ = ["MAX_DOSES_PER_EXPANSION", "Planned", "ends_at", "expand", "left_over", "spacing_minutes", "walk"]
 
 MAX_DOSES_PER_EXPANSION = 10_000
+DOUBTFUL = (TRAVEL_GAP, TRAVEL_REPEAT)
+NO_TIME = timedelta()
 COURSES_KEPT = 24  # counted courses kept ready, of at most 5,000 doses each: some 1 MB a piece
-MINUTES_PER_DAY = 1440
-# A dose lies on its own date by the wall clock; an instant's date can still be one off, and Samoa skipped one in 2011.
-MARGIN = 2 * ONE_DAY
-
-
-class Planned(NamedTuple):
-    """A dose as it falls due: everything its id (with the line) and its schedule group need.
-
-    `due_at` is UTC, `nominal_date` the patient's calendar date, `occurrence` counts within (date, slot key) from 0,
-    `adjusted` is `dst_gap` where the clock time did not exist that day and was moved forward.
-    """
-
-    due_at: datetime
-    nominal_date: date
-    slot_key: str
-    slot: str | None
-    occurrence: int
-    amount: Decimal
-    segment: int
-    adjusted: str | None = None
+FLOOR = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC) - timedelta(days=1)
+CEILING = datetime(LAST_DAY.year + 1, 1, 2, tzinfo=UTC)
 
 
 def expand(
-    plan: Plan, *, zone: str, slots: Slots, since: datetime, until: datetime, limit: int = MAX_DOSES_PER_EXPANSION
+    plan: Plan, routine: Routine, since: datetime, until: datetime, limit: int = MAX_DOSES_PER_EXPANSION
 ) -> list[Planned] | FieldProblem:
     """The doses due in the half-open window [since, until) of aware instants, by instant, then segment.
 
-    `zone` is the patient's, used unless the plan names its own; `slots` are the patient's slot times as HH:mm. Count
-    and quantity are counted from each segment's start whatever the window. Answers `horizon.too_large` if the plan
-    allows more than `limit` doses in the window, judged before anything is expanded (S-60, R-113). Raises LookupError
-    for a zone that is not on the list.
+    Answers `horizon.too_large` if there are more than `limit`; no more are made than that (S-60, R-113). Raises
+    LookupError for a zone that is not on the list.
     """
+    found = list(islice(walk(plan, routine, since, until), limit + 1))
+    return found if len(found) <= limit else FieldProblem("plan", FieldCode.HORIZON_TOO_LARGE, {"limit": limit})
+
+
+def walk(plan: Plan, routine: Routine, since: datetime, until: datetime) -> Iterator[Planned]:
+    """As `expand`, lazily and without a limit: the next dose of a plan costs no more than itself."""
     assert since.tzinfo is not None and until.tzinfo is not None, "a window is made of instants"
-    place = zone_named(plan.zone or zone)
-    if sum(_most_doses(segment, place, since, until) for segment in plan.segments) > limit:
-        return FieldProblem("plan", FieldCode.HORIZON_TOO_LARGE, {"limit": limit})
-    first, last = _day(since, place) - MARGIN, _day(until, place) + MARGIN
-    due = [
-        dose
-        for index, segment in enumerate(plan.segments)
-        for dose in (_whole_course(plan, index, place, slots) if segment.runs_out
-                     else _due(plan, index, place, slots, first, last))
-        if since <= dose.due_at < until
-    ]
-    return sorted(due, key=lambda dose: (dose.due_at, dose.segment))
+    since, until = (min(max(moment, FLOOR), CEILING).astimezone(UTC) for moment in (since, until))
+    read = plan.routine(routine)
+    lanes = [_lane(plan, index, read, since, until) for index in range(len(plan.segments))]
+    return lanes[0] if len(lanes) == 1 else merge(*lanes, key=lambda dose: (dose.due_at, dose.segment))
 
 
-def ends_at(plan: Plan, zone: str, slots: Slots) -> datetime | None:
+def ends_at(plan: Plan, routine: Routine) -> datetime | None:
     """The UTC instant from which the plan has no dose; where a count or quantity ends it, a minute after the last one.
 
     None = ongoing. Raises LookupError as `expand` does.
     """
-    place = zone_named(plan.zone or zone)
-    ends = [_segment_ends(plan, index, place, slots) for index in range(len(plan.segments))]
+    read = plan.routine(routine)
+    ends = [_segment_ends(plan, index, read) for index in range(len(plan.segments))]
     known = [end for end in ends if end is not None]
     return max(known) if len(known) == len(ends) else None
 
 
-def left_over(plan: Plan, zone: str, slots: Slots) -> tuple[Decimal | None, ...]:
+def left_over(plan: Plan, routine: Routine) -> tuple[Decimal | None, ...]:
     """Per segment, what of its quantity no dose uses (R-117); None where no quantity is given."""
-    place = zone_named(plan.zone or zone)
+    read = plan.routine(routine)
     return tuple(
         None if segment.quantity is None
-        else segment.quantity - sum((d.amount for d in _whole_course(plan, i, place, slots)), Decimal(0))
+        else segment.quantity - sum((dose.amount for dose in _whole_course(plan, i, read)), Decimal(0))
         for i, segment in enumerate(plan.segments)
     )
 
 
-def spacing_minutes(plan: Plan, slots: Slots = DEFAULT_SLOTS) -> int:
-    """The shortest wall-clock distance between consecutive doses of the line, in minutes; parallel segments are one.
-
-    Bounds and pauses are left out: a single dose a day is a day apart, however short the course.
-    """
-    parallel: dict[datetime, list[Segment]] = {}
+def spacing_minutes(plan: Plan, routine: Routine) -> int:
+    """The shortest wall-clock distance between consecutive doses of the line, in minutes; parallel segments are one."""
+    read = plan.routine(routine)
+    parallel: dict[datetime, tuple[Segment, ...]] = {}
     for segment in plan.segments:
-        parallel.setdefault(segment.start, []).append(segment)
-    gaps = [gap for together in parallel.values() for gap in _gaps(together, slots)]
-    return min(gaps, default=MINUTES_PER_DAY)
+        parallel[segment.start] = (*parallel.get(segment.start, ()), segment)
+    return min((spacing(together, read) for together in parallel.values()), default=DAY_MINUTES)
 
 
-def _gaps(together: list[Segment], slots: Slots) -> Iterator[int]:
-    days = 2 * max(segment.day_rule.period_days for segment in together) * ONE_DAY
-    unbounded = [replace(segment, until=None, days=None) for segment in together]
-    walls = {n.wall for s in unbounded for n in nominal_doses(s, slots, FIRST_DAY, s.first_day + days)}
-    return ((later - earlier) // ONE_MINUTE for earlier, later in pairwise(sorted(walls)))
-
-
-def _due(plan: Plan, index: int, place: ZoneInfo, slots: Slots, first: date, last: date) -> Iterator[Planned]:
+def _lane(plan: Plan, index: int, read: Routine, since: datetime, until: datetime) -> Iterator[Planned]:
+    """One segment's doses in the window. What counts doses must count them from its first day, whatever is asked."""
     segment = plan.segments[index]
-    opens = instant_of(segment.start, place)
-    closes = instant_of(segment.end, place) if segment.end else None
-    pauses = [(instant_of(pause.starts, place), instant_of(pause.ends, place)) for pause in plan.pauses]
-    doses = segment.time_rule.clock_doses(slots)
-    timed = [(dose.minute * ONE_MINUTE, slot_key(index, _key(dose)), dose) for dose in doses]
-    seen: set[datetime] = set()  # one dose per instant: clock times that a gap moves together merge
-    for day in dates(segment, first, last):
-        for due_at, moved, key, dose in _instants(day, timed, place):
-            if due_at < opens or due_at in seen or (closes is not None and due_at >= closes):
-                continue
-            seen.add(due_at)
-            if not pauses or not any(starts <= due_at < ends for starts, ends in pauses):
-                yield Planned(due_at, day, key, dose.slot, 0, dose.amount, index, "dst_gap" if moved else None)
-
-
-def _instants(
-    day: date, timed: list[tuple[timedelta, str, ClockDose]], place: ZoneInfo
-) -> list[tuple[datetime, bool, str, ClockDose]]:
-    """One date's doses by instant; the bool says that the clock time did not exist and was moved."""
-    offset = steady_offset(day, place)
-    if offset is not None and timedelta() <= timed[0][0] and timed[-1][0] < ONE_DAY:
-        begins = instant_of(midnight(day), UTC) - offset
-        return [(begins + after, False, key, dose) for after, key, dose in timed]
-    walls = [(midnight(day) + after, key, dose) for after, key, dose in timed]
-    moved = [(instant_of(wall, place), in_gap(wall, place), key, dose) for wall, key, dose in walls]
-    return sorted(moved, key=lambda due: due[0])
-
-
-def _key(dose: ClockDose) -> str:
-    assert dose.key is not None, "plan.assign_keys comes before expansion"
-    return dose.key
-
-
-def _whole_course(plan: Plan, index: int, place: ZoneInfo, slots: Slots) -> tuple[Planned, ...]:
-    return _counted(plan, index, place, tuple(sorted(slots.items())))
+    if not plan.pauses and not read.moves and is_usual(segment):
+        usual = steady_doses(segment, index, read, zone_named(read.zone), since, until)
+        if usual is not None:
+            return usual
+    if segment.runs_out:
+        return (dose for dose in _whole_course(plan, index, read) if since <= dose.due_at < until)
+    return (dose for dose in _doses(plan, index, read, since, until) if since <= dose.due_at)
 
 
 @lru_cache(COURSES_KEPT)
-def _counted(plan: Plan, index: int, place: ZoneInfo, slots: tuple[tuple[str, str], ...]) -> tuple[Planned, ...]:
-    """All doses of a segment that counts, which must be counted from its first day whatever is asked of it."""
-    due = _due(plan, index, place, dict(slots), FIRST_DAY, LAST_DAY)
-    return tuple(within_course(plan.segments[index], due))
+def _whole_course(plan: Plan, index: int, read: Routine) -> tuple[Planned, ...]:
+    return tuple(within_course(plan.segments[index], _doses(plan, index, read, FLOOR, CEILING)))
 
 
-def _segment_ends(plan: Plan, index: int, place: ZoneInfo, slots: Slots) -> datetime | None:
+def _doses(plan: Plan, index: int, read: Routine, since: datetime, until: datetime) -> Iterator[Planned]:
+    """The segment's doses before its course is counted, from some moment before `since` to `until`."""
+    segment, where = plan.segments[index], whereabouts(read.zone, read.moves)
+    opens, closes = where.first(segment.start), where.first(segment.end) if segment.end else END
+    rests, until = rests_of(plan.pauses, where) if plan.pauses else [], min(until, closes)
+    half = spacing((segment,), read) * ONE_MINUTE / 2 if where.one_zone is None else NO_TIME
+    early = max(opens, _early_enough(where, since - segment.follows_within, half))
+    found = _candidates(plan, index, read, where, rests, early, until) if early < until else iter(())
+    sure = _sure(found, half, rests, opens, until)
+    doses = (Planned(c.due_at, c.nominal_date, c.key, c.slot, c.occurrence, c.amount, index, c.adjusted, False,
+                     where.zone_at(c.due_at)) for c in sure)
+    return _with_following(segment, doses, rests, until, where) if segment.following else doses
+
+
+def _candidates(
+    plan: Plan, index: int, read: Routine, where: Whereabouts, rests: list[Rest], since: datetime, until: datetime
+) -> Iterator[Candidate]:
     segment = plan.segments[index]
-    if not segment.runs_out:
-        return instant_of(segment.closes, place) if segment.closes else None
-    dues = (dose.due_at for dose in _whole_course(plan, index, place, slots))
-    return max(dues, default=instant_of(segment.start, place)) + ONE_MINUTE
+    turns = turns_of(rests, where.first(segment.start), where)
+    if segment.interval is None:
+        first, last = (moment.astimezone(where.zone_at(moment)).date() for moment in (since, until))
+        return by_the_clock(segment, index, read, where, rests, turns, first - MARGIN, last + MARGIN)
+    used = [where.first(other.anchor) for other in plan.segments[:index] if other.interval is not None]
+    return elapsed(segment, used, where, rests, turns, since, until)
 
 
-def _most_doses(segment: Segment, place: ZoneInfo, since: datetime, until: datetime) -> int:
-    """No more doses than this can fall into the window, up to one day's where clocks change within it."""
-    opens = max(since, instant_of(segment.start, place))
-    closes = min(until, instant_of(segment.closes, place)) if segment.closes else until
-    days = max(0, -((opens - closes) // ONE_DAY))
-    most = days * len(segment.time_rule.amounts)
-    if segment.quantity is not None:
-        most = min(most, int(segment.quantity / min(segment.time_rule.amounts)))
-    return min(most, segment.count) if segment.count is not None else most
+def _early_enough(where: Whereabouts, since: datetime, half: timedelta) -> datetime:
+    """From where on doses must be known, so that what moves make doubtful is decided alike for every window."""
+    reach = half + 2 * MARGIN
+    while (moved := where.moved_between(since - reach, since + reach)) is not None and moved - reach < since:
+        since = moved - reach
+    return since
 
 
-def _day(moment: datetime, place: ZoneInfo) -> date:
-    """The local date, held within what plans may name: a window from the year 1 must not leave datetime's range."""
-    floor, ceiling = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC), datetime(LAST_DAY.year + 1, 1, 2, tzinfo=UTC)
-    return min(max(moment, floor), ceiling).astimezone(place).date()
+def _sure(
+    found: Iterator[Candidate], half: timedelta, rests: list[Rest], opens: datetime, until: datetime
+) -> Iterator[Candidate]:
+    """One dose per instant, none before the opening or within a pause; of what a journey skipped or repeats only that
+    which comes more than half the usual distance after the dose before it."""
+    last: datetime | None = None
+    for one in found:
+        due_at = one.due_at
+        if due_at >= until:
+            return
+        soon = last is not None and (due_at == last or (one.adjusted in DOUBTFUL and due_at - last <= half))
+        if due_at >= opens and not soon and one.amount > 0 and not (rests and in_rest(rests, due_at)):
+            last = due_at
+            yield one
+
+
+def _with_following(
+    segment: Segment, doses: Iterator[Planned], rests: list[Rest], until: datetime, where: Whereabouts
+) -> Iterator[Planned]:
+    """The doses, and after each those that follow it, as planned from its due time; still one dose per instant."""
+    waiting: list[tuple[datetime, int, Planned]] = []
+    for number, dose in enumerate(doses):
+        yield from _followers(waiting, dose.due_at)
+        yield dose
+        due_at = dose.due_at
+        for place, follower in enumerate(segment.following, 1):
+            due_at += follower.delay_min * ONE_MINUTE
+            if due_at < until and not in_rest(rests, due_at):
+                heappush(waiting, (due_at, number * MAX_FOLLOWING + place, dose._replace(
+                    due_at=due_at, slot_key=followed(dose.slot_key, place), slot=None, adjusted=None, provisional=True,
+                    amount=follower.dose or dose.amount, zone=where.zone_at(due_at))))
+    yield from _followers(waiting, until)
+
+
+def _followers(waiting: list[tuple[datetime, int, Planned]], before: datetime) -> Iterator[Planned]:
+    """Takes from the heap all that is due until then; one that meets another dose at its instant is that dose."""
+    last = None
+    while waiting and waiting[0][0] <= before:
+        due_at, _, dose = heappop(waiting)
+        if due_at != last and due_at < before:
+            yield dose
+        last = due_at
+
+
+def _segment_ends(plan: Plan, index: int, read: Routine) -> datetime | None:
+    segment, where = plan.segments[index], whereabouts(read.zone, read.moves)
+    if not segment.plans_doses:
+        return where.first(segment.closes) if segment.closes else None
+    if segment.runs_out:
+        dues = (dose.due_at for dose in _whole_course(plan, index, read))
+        return max(dues, default=where.first(segment.start)) + ONE_MINUTE
+    if segment.closes is None:
+        return None
+    past_midnight = max([0, *(dose.minute - DAY_MINUTES + 1 for dose in segment.clock_doses(read))])
+    closes = segment.closes + (past_midnight * ONE_MINUTE if segment.last_day else timedelta())
+    return max(where.first(closes), where.first(segment.start)) + segment.follows_within

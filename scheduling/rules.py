@@ -11,11 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from scheduling.doses import HORIZON, MAX_DOSES, Clock, Wanted, asked, ended, reconcile, schedule_group
+from scheduling.doses import HORIZON, MAX_DOSES, Wanted, alert_delay_of, asked, ended, reconcile, schedule_group
 from scheduling.plan import Plan, assign_keys, canonical, counted, read_plan
 from scheduling.recurrence import expand
+from scheduling.routine import Routine
 from storage.answering import TOLD_ONLY, answer_moves
 from storage.consent import membership_follows, private_lines_are_hidden
+from storage.needs import ROUTINE
 from storage.prescribing import ACTIVE, INACTIVE, authorship_is_kept, end_all_lines, version_is_filed
 from sync.access import Role
 from sync.identity import dose_id
@@ -28,13 +30,14 @@ from sync.working import Working
 
 MAX_COUNTED = 10_000  # doses that the counts and quantities of one version may make us count, some 10 µs each (S-60)
 MAX_RETIMED = 2 * MAX_DOSES  # by all changes of hours and zones in one batch
+MAX_MOVES_KEPT = 20  # journeys; what came before is the zone before the oldest
 MAX_PERIODS_ASKED = 6  # the newest ones that had begun; a dose of an older one was taken without a plan
 A_DAY_AND_MORE = timedelta(days=3)  # around a nominal date: any zone, any meal offset
 
 
 def plans_are_sound(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
     """Rule of `prescription_version`: every plan readable, with keys that outlive a moved hour, and bounded (R-120)."""
-    clock = Clock.of(work.row("patient", after.home, after.fields["patient_id"]))
+    clock = Routine.of(work.row("patient", after.home, after.fields["patient_id"]))
     previous = _lines_of(work, after)
     lines: list[dict[str, Any]] = []
     problems: list[FieldProblem] = []
@@ -62,12 +65,12 @@ def plans_are_sound(work: Working, before: Row | None, after: Row, change: Chang
     return None
 
 
-def _at_home(plan: Plan, policy: str, before: Plan | None, clock: Clock) -> Plan:
+def _at_home(plan: Plan, policy: str, before: Plan | None, clock: Routine) -> Plan:
     """A plan that keeps to the clock at home names its zone: the version's before, else the patient's of today."""
     if plan.zone is not None or "home" not in (policy, plan.tz_policy):
         return plan
     kept = before.zone if before is not None and before.tz_policy == "home" else None
-    return replace(plan, zone=kept or clock.zone, tz_policy="home")
+    return plan.model_copy(update={"zone": kept or clock.zone_now, "tz_policy": "home"})
 
 
 def _lines_of(work: Working, version: Row) -> dict[str, Plan]:
@@ -78,9 +81,9 @@ def _lines_of(work: Working, version: Row) -> dict[str, Plan]:
     return {line: plan for line, plan in found.items() if isinstance(plan, Plan)}
 
 
-def _count(plan: Plan, clock: Clock, now: str, i: int, problems: list[FieldProblem]) -> int:
+def _count(plan: Plan, clock: Routine, now: str, i: int, problems: list[FieldProblem]) -> int:
     since = parse_instant(now)
-    found = expand(plan, zone=clock.zone, slots=clock.slots, since=since, until=since + HORIZON, limit=MAX_DOSES)
+    found = expand(plan, clock, since, since + HORIZON, limit=MAX_DOSES)
     if isinstance(found, FieldProblem):
         problems.append(FieldProblem(f"lines.{i}.{found.field}", found.code, found.params))
         return 0
@@ -111,20 +114,29 @@ def horizon_follows(work: Working, before: Row | None, after: Row, change: Chang
             or any(line["plan"] is None for line in current.fields["lines"]):
         return None
     lines = work.rows("medication_line", after.home, prescription_id=after.id)
-    clock = Clock.of(work.row("patient", after.home, after.fields["patient_id"]))
+    clock = Routine.of(work.row("patient", after.home, after.fields["patient_id"]))
     if ended(lines, clock, parse_instant(work.now)):
         end_all_lines(work, after, work.now)
         work.put("prescription", after.home, after.id, {"status": INACTIVE, "status_reason": "completed"})
     return None
 
 
+def journey_is_noted(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
+    """Rule of `patient`: a new zone is a move at this moment; plans that follow the patient are read by it (N-07)."""
+    if before is None or before.fields["zone"] == after.fields["zone"]:
+        return None
+    move = {"at": work.now, "zone": after.fields["zone"], "before": before.fields["zone"]}
+    work.amend(after, {"zone_changes": [*before.fields["zone_changes"], move][-MAX_MOVES_KEPT:]})
+    return None
+
+
 def hours_follow(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
-    """Rule of `patient`: new slot times or a new zone re-time future unreported doses and keep their ids (R-032).
+    """Rule of `patient`: a new routine or a new zone re-times future unreported doses and keeps their ids (R-032).
 
     What exceeds one transaction's bound, however many changes it holds, is left to the worker, which finds it by its
     open horizon.
     """
-    if before is None or all(before.fields[name] == after.fields[name] for name in ("zone", "slot_times")):
+    if before is None or all(before.fields[name] == after.fields[name] for name in ROUTINE):
         return None
     budget = work.memo.setdefault("retimed", MAX_RETIMED)
     for prescription in work.rows("prescription", after.home, status="active"):
@@ -150,14 +162,14 @@ def dose_gets_its_schedule(work: Working, before: Row | None, after: Row, change
         return Refused(Because.INVALID, (FieldProblem("id", FieldCode.ID_MISMATCH).as_json(),))
     line = work.row("medication_line", after.home, fields["line_id"])
     assert line is not None, "a missing line is deferred"
-    clock = Clock.of(work.row("patient", after.home, fields["patient_id"]))
-    found = _in_periods(work, line, clock, fields)
+    patient = work.row("patient", after.home, fields["patient_id"])
+    found, delay = _in_periods(work, line, Routine.of(patient), after), alert_delay_of(patient)
     if found is None:
         work.amend(after, {"prescription_id": line.fields["prescription_id"], "planned": False, "state": "planned",
-                           "due_at": _unplanned(fields), "alert_delay_min": clock.alert_delay_min})
+                           "due_at": _unplanned(fields), "alert_delay_min": delay})
         return None
     wanted, in_force = found
-    work.amend(after, {**schedule_group(wanted, clock), "state": "planned" if in_force else "superseded"})
+    work.amend(after, {**schedule_group(wanted, delay), "state": "planned" if in_force else "superseded"})
     return None
 
 
@@ -170,13 +182,12 @@ def _unplanned(fields: Mapping[str, Any]) -> str:
     return str(told) if near else format_instant(noon)
 
 
-def _in_periods(work: Working, line: Row, clock: Clock, fields: Mapping[str, Any]) -> tuple[Wanted, bool] | None:
+def _in_periods(work: Working, line: Row, clock: Routine, dose: Row) -> tuple[Wanted, bool] | None:
     """The dose in the newest period whose plan yields it, and whether that period was in force when it fell due."""
-    wanted = (fields["nominal_date"], fields["slot_key"], fields["occurrence"])
-    noon = parse_instant(f"{fields['nominal_date']}T12:00:00+00:00")
+    noon = parse_instant(f"{dose.fields['nominal_date']}T12:00:00+00:00")
     begun = [period for period in line.fields["schedule"] if period["from"] < format_instant(noon + A_DAY_AND_MORE)]
     for period in reversed(begun[-MAX_PERIODS_ASKED:]):
-        one = _yielded(work, line, period, clock, noon).get(wanted)
+        one = _yielded(work, line, period, clock, noon).get(dose.id)
         due = format_instant(one.planned.due_at) if one is not None else ""
         if one is not None and due >= period["from"]:
             return replace(one, period=period), period["until"] is None or due < period["until"]
@@ -184,15 +195,14 @@ def _in_periods(work: Working, line: Row, clock: Clock, fields: Mapping[str, Any
 
 
 def _yielded(
-    work: Working, line: Row, period: Mapping[str, Any], clock: Clock, noon: datetime
-) -> Mapping[tuple[str, str, int], Wanted]:
+    work: Working, line: Row, period: Mapping[str, Any], clock: Routine, noon: datetime
+) -> Mapping[str, Wanted]:
     """What a period's plan yields around a date; worked out once for all doses of a batch."""
-    key = ("yielded", line.id, period["version_id"], *clock.key, noon)
+    key = ("yielded", line.id, period["version_id"], clock.key, noon)
     if key not in work.memo:
         found = asked(work, line, period, clock, noon - A_DAY_AND_MORE, noon + A_DAY_AND_MORE)
-        work.memo[key] = {(one.planned.nominal_date.isoformat(), one.planned.slot_key, one.planned.occurrence): one
-                          for one in found}
-    kept: Mapping[tuple[str, str, int], Wanted] = work.memo[key]
+        work.memo[key] = {one.id: one for one in found}
+    kept: Mapping[str, Wanted] = work.memo[key]
     return kept
 
 
@@ -202,6 +212,6 @@ RULES: Mapping[str, Sequence[Rule]] = {
     "prescription": (authorship_is_kept, horizon_follows),
     "prescription_version": (plans_are_sound, version_is_filed, doses_follow),
     "prescription_response": (answer_moves, doses_follow),
-    "patient": (hours_follow,),
+    "patient": (journey_is_noted, hours_follow),
     "dose_event": (dose_gets_its_schedule,),
 }

@@ -1,135 +1,146 @@
-"""Time rules: which doses a date holds, at which clock times, in which amounts, under which stable keys (R-110, R-115).
+"""Time rules: which doses a date holds, at which clock times, under which stable keys (R-110, R-111, R-115).
 
-A rule keeps its meaning and its JSON in one class, so that they cannot drift apart; a further rule is one class and one
-entry in TIME_RULES. Knows no date, no zone, and of the segment only the `dose` beside the rule.
+A rule keeps its meaning and its JSON in one class. Clock times are minutes from the nominal date's midnight on the wall
+clock: below 0 or from 1440 on where a meal's offset or a window crosses midnight, the dose being its anchor's date's.
+Knows the patient's routine, no date and no zone. Conventions: tests/data/schedule_cases.json, `time_rule`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Literal, NamedTuple
 
-from scheduling.plan_members import Members, amount, amount_or_none, clock_key
-from storage.entities.people import SLOT_TIMES
+from pydantic import AfterValidator, PlainValidator, model_validator
+from pydantic import Field as Described
+
+from scheduling.day_rules import some
+from scheduling.identity import is_key
+from scheduling.plan_values import Clock, Minutes, Part, SlotAmount, whole, words
+from scheduling.routine import DAY_MINUTES, SLOT_NAMES, Routine, minute_of
 from sync.problem import FieldCode
-from sync.values import canonical_clock, decimal_text
+from sync.values import Unfit
 
-MAX_TIMES_PER_DAY = 48  # eye drops every half hour
-SLOT_NAMES = ("MORN", "NOON", "EVE", "NIGHT")
-Slots = Mapping[str, str]
-DEFAULT_SLOTS: Slots = MappingProxyType(SLOT_TIMES)  # one set of defaults (F-11)
+MAX_TIMES_PER_DAY = 96  # a quarter of an hour apart
+MAX_OFFSET_MINUTES = 720  # from a meal: further away it would be another meal's
+ROUND_TO = 15  # minutes, half up: evenly spaced times as people read them
+SLOTS_OF_FREQUENCY = {1: ("MORN",), 2: ("MORN", "EVE"), 3: ("MORN", "NOON", "EVE"), 4: SLOT_NAMES}
+SIGN = {"before": -1, "with": 0, "after": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class ClockDose:
-    """One dose of every date that the day rule holds on: minutes after that date's midnight, by the wall clock."""
+class ClockDose(NamedTuple):
+    """One dose of every date that the day rule holds on. `own` is its amount if the rule has one."""
 
     minute: int
     key: str | None
-    slot: str | None
-    amount: Decimal
+    slot: str | None = None
+    own: Decimal | None = None
 
 
-class TimeRule(Protocol):
-    """Which doses fall on a date. `read` gets the rule's members and the segment's, and tells them every fault."""
-
-    @property
-    def amounts(self) -> list[Decimal]: ...
-    def clock_doses(self, slots: Slots) -> list[ClockDose]: ...
-    def as_json(self) -> dict[str, Any]: ...
+def _key(value: object) -> str | None:
+    if value is not None and not is_key(value):
+        raise Unfit(FieldCode.NOT_ALLOWED)
+    return None if value is None else str(value)
 
 
-class TimeRuleReader(Protocol):
-    @property
-    def MEMBERS(self) -> tuple[str, ...]: ...  # noqa: N802 — a constant of the class
+class Times(Part):
+    """Clock times, each with the key that outlives its hour (None until keys.assign_keys has run)."""
 
-    def read(self, rule: Members, segment: Members) -> TimeRule | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Clock times, each with the key that outlives its hour (None until plan.assign_keys has run)."""
-
-    MEMBERS: ClassVar[tuple[str, ...]] = ("times", "keys")
-
-    times: tuple[str, ...]
-    keys: tuple[str | None, ...]
-    dose: Decimal
+    type: Literal["times"] = "times"
+    times: Annotated[tuple[Clock, ...], some(FieldCode.TIMES_EMPTY, MAX_TIMES_PER_DAY)] = Described(
+        default=(), validate_default=True)
+    keys: tuple[Annotated[str | None, PlainValidator(_key)], ...] = ()
 
     @property
-    def amounts(self) -> list[Decimal]:
-        return [self.dose] * len(self.times)
+    def sent_keys(self) -> tuple[str | None, ...]:
+        return self.keys or (None,) * len(self.times)
 
-    def clock_doses(self, slots: Slots) -> list[ClockDose]:
-        by_clock = sorted(zip(self.times, self.keys, strict=True))
-        return [ClockDose(_minute(time), key, None, self.dose) for time, key in by_clock]
-
-    def as_json(self) -> dict[str, Any]:
-        assert None not in self.keys, "plan.assign_keys comes before storing"
-        return {"type": "times", "times": list(self.times), "keys": list(self.keys)}
-
-    @classmethod
-    def read(cls, rule: Members, segment: Members) -> Times | None:
-        entries = rule.entries("times", MAX_TIMES_PER_DAY, empty=FieldCode.TIMES_EMPTY)
-        times = [rule.read_at(name, value, canonical_clock) for name, value in entries]
-        keys = _sent_keys(rule, len(times))
-        dose = segment.need("dose", amount)
-        # One dose per instant: a time written twice is one time, under the first key it was given with.
-        once: dict[str, str | None] = {}
-        for time, key in zip(times, keys, strict=True):
-            if time is not None:
-                once[time] = once.get(time) or key
-        return cls(tuple(once), tuple(once.values()), dose) if dose else None
+    def clock_doses(self, routine: Routine) -> list[ClockDose]:
+        return [ClockDose(minute_of(time), key) for time, key in zip(self.times, self.sent_keys, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class SlotGrid:
+class SlotDoses(Part):
+    """Amounts of the four-slot grid; null or 0 is an empty place."""
+
+    MORN: SlotAmount = None
+    NOON: SlotAmount = None
+    EVE: SlotAmount = None
+    NIGHT: SlotAmount = None
+
+
+class SlotGrid(Part):
     """The four-slot grid of the Cambodian form: filled slots with their own amounts (R-110, F-20)."""
 
-    MEMBERS: ClassVar[tuple[str, ...]] = ("doses",)
-
-    filled: tuple[tuple[str, Decimal], ...]
+    type: Literal["slots"] = "slots"
+    doses: SlotDoses
 
     @property
-    def amounts(self) -> list[Decimal]:
-        return [amount for _, amount in self.filled]
+    def filled(self) -> tuple[tuple[str, Decimal], ...]:
+        told = dict(self.doses)
+        return tuple((name, told[name]) for name in SLOT_NAMES if told[name] is not None)
 
-    def clock_doses(self, slots: Slots) -> list[ClockDose]:
-        times = {**DEFAULT_SLOTS, **slots}
-        grid = [ClockDose(_minute(times[name]), name, name, amount) for name, amount in self.filled]
-        return sorted(grid, key=lambda dose: dose.minute)
-
-    def as_json(self) -> dict[str, Any]:
-        filled = dict(self.filled)
-        doses = {name: decimal_text(filled[name]) if name in filled else None for name in SLOT_NAMES}
-        return {"type": "slots", "doses": doses}
-
-    @classmethod
-    def read(cls, rule: Members, segment: Members) -> SlotGrid:
-        segment.take("dose", amount)  # the grid has its own amounts; a segment's dose beside it must still be one
-        faults = len(rule.problems)
-        grid = rule.inside("doses", SLOT_NAMES)
-        filled = [(name, own) for name in SLOT_NAMES if (own := grid.take(name, amount_or_none)) is not None]
-        if not filled and len(rule.problems) == faults:
-            rule.refuse("doses", FieldCode.SLOTS_EMPTY)
-        return cls(tuple(filled))
+    def clock_doses(self, routine: Routine) -> list[ClockDose]:
+        return [ClockDose(minute_of(routine.slots[name]), name, name, own) for name, own in self.filled]
 
 
-TIME_RULES: Mapping[str, TimeRuleReader] = {"times": Times, "slots": SlotGrid}
+class Meals(Part):
+    """Before, with or after meals, waking or bed; without an offset half an hour away, as the routine says (R-111)."""
+
+    type: Literal["meals"] = "meals"
+    relation: Annotated[str, words("before", "with", "after")]
+    meals: Annotated[tuple[Annotated[str, words("wake", "breakfast", "lunch", "dinner", "bed")], ...],
+                     some(FieldCode.REQUIRED), AfterValidator(lambda meals: tuple(dict.fromkeys(meals)))]
+    offset_min: Annotated[int, whole(0, MAX_OFFSET_MINUTES)] | None = None
+
+    @model_validator(mode="after")
+    def _with_is_with(self) -> Meals:
+        if self.relation == "with" and self.offset_min:  # FHIR's tim-9: C, CM, CD, CV take no offset
+            raise Unfit(FieldCode.NOT_ALLOWED)
+        return self
+
+    def clock_doses(self, routine: Routine) -> list[ClockDose]:
+        offset = routine.meal_offset_min if self.offset_min is None else self.offset_min
+        away = SIGN[self.relation] * offset
+        return [ClockDose(minute_of(routine.meals[meal]) + away, f"{meal}-{self.relation}") for meal in self.meals]
 
 
-def _sent_keys(rule: Members, number: int) -> list[str | None]:
-    """The client's key of each time, by position; None where the server is to assign one."""
-    sent = [rule.read_at(name, value, clock_key) for name, value in rule.entries("keys", MAX_TIMES_PER_DAY)]
-    named = [key for key in sent if key]
-    if len(sent) not in (0, number) or len(named) != len(set(named)):
-        rule.refuse("keys", FieldCode.NOT_ALLOWED, times=number)
-        return [None] * number
-    return sent or [None] * number
+class EveryInWindow(Part):
+    """From the opening on, every so many minutes up to the close; a window that closes earlier ends after midnight."""
+
+    type: Literal["every_in_window"] = "every_in_window"
+    every_minutes: Minutes
+    opens: Clock = Described(alias="from")
+    closes: Clock = Described(alias="to")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> EveryInWindow:
+        if len(self._minutes()) > MAX_TIMES_PER_DAY:
+            raise Unfit(FieldCode.TOO_MANY, most=MAX_TIMES_PER_DAY)
+        return self
+
+    def _minutes(self) -> range:
+        opens, closes = minute_of(self.opens), minute_of(self.closes)
+        return range(opens, (closes if closes >= opens else closes + DAY_MINUTES) + 1, self.every_minutes)
+
+    def clock_doses(self, routine: Routine) -> list[ClockDose]:
+        return [ClockDose(minute, f"w{k}") for k, minute in enumerate(self._minutes())]
 
 
-def _minute(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[3:])
+class Frequency(Part):
+    """N times a day: up to four in the slots, more evenly over the waking hours, both ends included."""
+
+    type: Literal["frequency"] = "frequency"
+    per_day: Annotated[int, whole(1, MAX_TIMES_PER_DAY)]
+
+    def clock_doses(self, routine: Routine) -> list[ClockDose]:
+        if self.per_day in SLOTS_OF_FREQUENCY:
+            names = SLOTS_OF_FREQUENCY[self.per_day]
+            return [ClockDose(minute_of(routine.slots[name]), name, name) for name in names]
+        opens, closes = (minute_of(clock) for clock in routine.waking_hours)
+        awake, gaps = (closes - opens) % DAY_MINUTES or DAY_MINUTES, self.per_day - 1
+        # rounding half up in whole numbers: (2a + b) // 2b is a/b rounded
+        minutes = [(2 * (opens * gaps + awake * k) + ROUND_TO * gaps) // (2 * ROUND_TO * gaps) * ROUND_TO
+                   for k in range(self.per_day)]
+        return [ClockDose(minute, f"n{k}") for k, minute in enumerate(minutes)]
+
+
+TimeRule = Annotated[Times | SlotGrid | Meals | EveryInWindow | Frequency, Described(discriminator="type")]

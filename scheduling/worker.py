@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from scheduling.chains import waiting_on
 from scheduling.chores import clear_away
 from scheduling.doses import HORIZON
 from scheduling.reactions import REACTIONS, Notice, Touched
@@ -105,12 +106,16 @@ class Worker:
 
     async def _follow(self, one: Waiting) -> None:
         notices: list[Notice] = []
+        chained: dict[str, str] = {}
         for kind, id_, version, change_id in one.touched:
-            react = REACTIONS.get(kind)
-            if react is not None:
-                about = Touched(self.store, self.database, one.scope, kind, id_, version, change_id,
-                                instant_of_ms(self.now_ms()))
+            about = Touched(self.store, self.database, one.scope, kind, id_, version, change_id,
+                            instant_of_ms(self.now_ms()))
+            if (prescription := await waiting_on(about)) is not None:
+                chained[prescription] = change_id
+            if (react := REACTIONS.get(kind)) is not None:
                 notices += await react(about)
+        for prescription, change_id in chained.items():
+            await self._work_out(prescription, one.scope, f"{prescription}|{change_id}")
         await self.tell(notices)
 
     async def tell(self, notices: Sequence[Notice]) -> None:
@@ -132,18 +137,20 @@ class Worker:
         now = instant_of_ms(self.now_ms())
         self._set_aside = {one: until for one, until in self._set_aside.items() if until > self.now_ms()}
         short = await short_of_horizon(self.database, now, HORIZON_DAYS, HORIZON_BATCH, self._set_aside)
-        until = format_instant(parse_instant(now) + HORIZON)
         for patient, prescription in short:
-            scope = scope_name(PATIENT_SCOPE, patient)
-            change = self._change(f"{prescription}|{now}", "prescription", prescription, scope,
-                                  {"horizon_until": until}, Op.PATCH)
             try:
-                await self.announce(await self._push([change]), ())
+                await self._work_out(prescription, scope_name(PATIENT_SCOPE, patient), f"{prescription}|{now}")
             except Exception:
                 # An hour's rest, so that one that always fails does not keep the others waiting (F-16).
                 self._set_aside[prescription] = self.now_ms() + SET_ASIDE_MS
                 log.exception("worker.horizon_failed")
         return len(short)
+
+    async def _work_out(self, prescription: str, scope: str, cause: str) -> None:
+        """Has the engine make the prescription's doses from now to the horizon what its plans ask for."""
+        until = format_instant(parse_instant(instant_of_ms(self.now_ms())) + HORIZON)
+        change = self._change(cause, "prescription", prescription, scope, {"horizon_until": until}, Op.PATCH)
+        await self.announce(await self._push([change]), ())
 
     def _change(self, cause: str, kind: str, id_: str, scope: str, fields: dict[str, object], op: Op) -> Change:
         change_id = deed_id(cause, kind)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from importlib.resources import files
 from typing import Any
 from uuid import uuid4
 
-from scheduling.fhir_slots import slots_plan
-from scheduling.zones import local_day
+from scheduling.fhir.bounds import Begins
+from scheduling.fhir.mapping import dosage_outcome
+from scheduling.fhir.outcome import Mapped
+from scheduling.zones import local_day, midnight
 from server import outcome, records, write
 from server.admin import verify_doctor
 from server.api.auth import register
@@ -104,10 +107,10 @@ async def _prescribe(doctor: Person, patient: Person) -> None:
 
 
 def _lines(call: Call) -> list[dict[str, Any]]:
-    today = local_day(DEFAULT_ZONE, parse_instant(call.now)).isoformat()
+    today = local_day(DEFAULT_ZONE, parse_instant(call.now))
     dosages = {one["id"]: one["dosageInstruction"] for one in four_slot_dosages()}
     return [{"line_id": str(uuid4()), "row": row, "name": name, "name_km": name_km, "strength": strength,
-             "form": "oral", "unit": unit, "plan": slots_plan(dosages[id_], start=today)}
+             "form": "oral", "unit": unit, "plan": plan_from(dosages[id_], today)}
             for row, (id_, name, name_km, unit, strength) in enumerate(MEDICINES, 1)]
 
 
@@ -116,6 +119,13 @@ def four_slot_dosages() -> list[dict[str, Any]]:
     body = files("server").joinpath("demo_data", "fhir_four_slot.json").read_bytes()
     found: list[dict[str, Any]] = read_json(body, max_bytes=MAX_BODY)["dosages"]
     return found
+
+
+def plan_from(dosage_instruction: list[Any], start: date) -> dict[str, Any]:
+    """The plan of one of these dosages."""
+    outcome = dosage_outcome(dosage_instruction, Begins(DEFAULT_ZONE, midnight(start)))
+    assert isinstance(outcome, Mapped), "the demo's dosages are mapped whole"
+    return outcome.plan
 
 
 async def _push(call: Call, kind: str, id_: str, fields: Mapping[str, Any], *, exists: bool = False) -> None:

@@ -11,14 +11,14 @@ from dataclasses import replace
 from sqlalchemy import Table
 
 from storage.declaration import FaultyDeclarationError
-from storage.entities import care, doses, notices, people, prescriptions
+from storage.entities import care, doses, notices, people, prescriptions, supply
 from storage.entity import Synced
 from storage.scope import Place
 from sync.access import Role
 from sync.kind import Kind
 
 ENTITIES: tuple[type[Synced], ...] = (
-    *people.KINDS, *care.KINDS, *prescriptions.KINDS, *doses.KINDS, *notices.KINDS,
+    *people.KINDS, *care.KINDS, *prescriptions.KINDS, *doses.KINDS, *supply.KINDS, *notices.KINDS,
 )
 
 

@@ -12,6 +12,8 @@ from sync.kind import Lookup, Needs
 from sync.record import Change
 from sync.values import format_instant, parse_instant
 
+ROUTINE = frozenset({"zone", "slot_times", "meal_times", "waking_from", "waking_to"})
+"""What of a patient the hours of doses follow (scheduling/routine.py)."""
 LOOK_BACK = timedelta(days=5)  # dose rows this old are read too: a moved hour must meet the row it moves
 
 
@@ -31,9 +33,9 @@ def for_line_setting(change: Change, now: str) -> Needs:
 
 
 def for_patient(change: Change, now: str) -> Needs:
-    """New hours or a new zone re-time the future doses of every prescription."""
+    """A new routine re-times the future doses of every prescription."""
     home = change.scopes[0]
-    if "zone" not in change.fields and "slot_times" not in change.fields:
+    if ROUTINE.isdisjoint(change.fields):
         return Needs()
     return Needs((Lookup("prescription", home, "patient_id", id_in(home)),
                   Lookup("medication_line", home, "patient_id", id_in(home)),

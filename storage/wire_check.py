@@ -31,6 +31,8 @@ _CODES = {
     "too_long": FieldCode.TOO_MANY,
     "too_short": FieldCode.REQUIRED,  # an empty list where something must stand
     "extra_forbidden": FieldCode.UNKNOWN,
+    "union_tag_invalid": FieldCode.PLAN_UNSUPPORTED,  # plans alone have kinds to choose from
+    "union_tag_not_found": FieldCode.REQUIRED,
 }
 _FIGURES = {"max_length": "most", "min_length": "least"}
 
@@ -104,9 +106,11 @@ def _problem_of_unknown(fields: dict[str, Any], unfit: Unfit) -> Iterator[FieldP
 def _problem(detail: ErrorDetails) -> FieldProblem:
     path = ".".join(str(step)[:MAX_NAME_CHARS] for step in detail["loc"])
     value, context = detail["input"], detail.get("ctx", {})
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return FieldProblem(f"{path}.type", _CODES[detail["type"]])
     if isinstance(value, Bad):
         return FieldProblem(path, value.code)
-    if value is None:
+    if value is None and detail["type"] != "extra_forbidden":
         return FieldProblem(path, FieldCode.REQUIRED)
     reason = context.get("error")
     if isinstance(reason, Unfit):

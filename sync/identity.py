@@ -6,6 +6,7 @@ vectors stand in docs/SYNC.md. Knows names and hashes; never which doses exist. 
 
 from __future__ import annotations
 
+import re
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 NS_DOSE = uuid5(NAMESPACE_URL, "tag:dastern,2026:dose")
@@ -17,17 +18,20 @@ SYSTEM_USER = str(uuid5(NAMESPACE_URL, "tag:dastern,2026:system"))
 SYSTEM_DEVICE = str(uuid5(NAMESPACE_URL, "tag:dastern,2026:system-device"))
 
 
+# The slot key of an elapsed interval begins with its anchor; that of a clock time never looks so (`0:t1`).
+_ANCHORED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
 def dose_id(line_id: str, nominal_date: str, slot_key: str, occurrence: int = 0) -> str:
     """Id of a planned dose: the line, its calendar date in the patient's zone, the slot's stable key, the occurrence.
 
-    The hour is not in it, so moving 08:00 to 08:30 keeps the dose (R-115).
+    The hour is not in it, so moving 08:00 to 08:30 keeps the dose (R-115). An elapsed interval's dose is named by its
+    anchor (the slot key, UTC as `YYYY-MM-DDTHH:MM:SSZ`) and its number (the occurrence) alone: on a journey two phones
+    may disagree about its date.
     """
+    if _ANCHORED.match(slot_key):
+        return str(uuid5(NS_DOSE, f"{line_id}|{slot_key}|{occurrence}"))
     return str(uuid5(NS_DOSE, f"{line_id}|{nominal_date}|{slot_key}|{occurrence}"))
-
-
-def interval_dose_id(line_id: str, anchor: str, k: int) -> str:
-    """Id of the k-th dose of an elapsed-interval line; `anchor` is UTC as `YYYY-MM-DDTHH:MM:SSZ`."""
-    return str(uuid5(NS_DOSE, f"{line_id}|{anchor}|{k}"))
 
 
 def connection_id(patient_id: str, other_id: str) -> str:

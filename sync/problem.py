@@ -104,6 +104,24 @@ class FieldCode(StrEnum):
     CYCLE_INVALID = "cycle.invalid"
     HORIZON_TOO_LARGE = "horizon.too_large"
     PLAN_UNSUPPORTED = "plan.unsupported"
+    # FHIR's own constraints, by their names there
+    FHIR_CHOICE = "fhir.choice"
+    FHIR_TIM_1 = "fhir.tim-1"
+    FHIR_TIM_2 = "fhir.tim-2"
+    FHIR_TIM_4 = "fhir.tim-4"
+    FHIR_TIM_5 = "fhir.tim-5"
+    FHIR_TIM_6 = "fhir.tim-6"
+    FHIR_TIM_7 = "fhir.tim-7"
+    FHIR_TIM_8 = "fhir.tim-8"
+    FHIR_TIM_9 = "fhir.tim-9"
+    FHIR_TIM_10 = "fhir.tim-10"
+    FHIR_DOS_1 = "fhir.dos-1"
+    FHIR_DRT_1 = "fhir.drt-1"
+    FHIR_QTY_3 = "fhir.qty-3"
+    FHIR_SQTY_1 = "fhir.sqty-1"
+    FHIR_RNG_2 = "fhir.rng-2"
+    FHIR_PER_1 = "fhir.per-1"
+    FHIR_RAT_1 = "fhir.rat-1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.columns import Day, Exact, Instant, Text, Uuid, Whole
-from storage.entities.doses import MAX_SLOT_KEY_CHARS, SkipReason
+from storage.entities.doses import MAX_OCCURRENCE, MAX_SLOT_KEY_CHARS, SkipReason
 from storage.entities.prescription_line import MAX_NOTE_CHARS
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
 from sync.wire import MAX_INTEGER
@@ -30,7 +30,7 @@ class DoseNamed(BaseModel):
     line_id: Id | None = None
     nominal_date: Annotated[str, Day()] | None = None
     slot_key: Annotated[str, Text(MAX_SLOT_KEY_CHARS, 1)] | None = None
-    occurrence: Annotated[int, Whole(0, 1_000)] = 0
+    occurrence: Annotated[int, Whole(0, MAX_OCCURRENCE)] = 0
     at: Annotated[str, Instant()] | None = Field(default=None, description="when it was done; now if left out")
     note: Annotated[str, Text(MAX_NOTE_CHARS)] | None = None
     base: Annotated[int, Whole(1, MAX_INTEGER)] | None = Field(

@@ -11,8 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
-from scheduling.fhir_slots import slots_plan
-from server.demo_cast import four_slot_dosages
+from server.demo_cast import four_slot_dosages, plan_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,10 @@ class Medicine:
 
     def line(self, line_id: str, today: date) -> dict[str, Any]:
         """The line of its first version; the course begins `began_days_ago` before `today`."""
-        start = (today - timedelta(days=self.began_days_ago)).isoformat()
+        start = today - timedelta(days=self.began_days_ago)
         dosage = next(one for one in four_slot_dosages() if one["id"] == self.dosage)
         return {"line_id": line_id, "row": 1, "name": self.name, "name_km": self.name_km, "form": "oral",
-                "unit": self.unit, "strength": "500 mg", "plan": slots_plan(dosage["dosageInstruction"], start=start)}
+                "unit": self.unit, "strength": "500 mg", "plan": plan_from(dosage["dosageInstruction"], start)}
 
 
 @dataclass(frozen=True, slots=True)

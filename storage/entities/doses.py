@@ -18,6 +18,7 @@ from sync.access import CARE, TAKERS, Access
 from sync.dose_policy import ClientWins
 
 MAX_SLOT_KEY_CHARS = 40
+MAX_OCCURRENCE = 60_000_000  # the number of an interval's dose: a minute apart for a hundred years
 
 SkipReason = Literal["feeling_better", "side_effects", "forgot_refill", "doctor_advised", "other"]
 
@@ -34,8 +35,8 @@ class DoseEvent(Synced, policy=ClientWins(group=("action", "at", "amount", "reas
     nominal_date: Mapped[date] = column("the calendar date the dose belongs to, in the patient's zone", by=CREATION)
     slot_key: Mapped[str] = column("stable name of its place in the plan (DESIGN.md 11)", by=CREATION, at_least=1,
                                    at_most=MAX_SLOT_KEY_CHARS)
-    occurrence: Mapped[int] = column("counts doses of one slot and date, from 0", by=CREATION, default=0, at_least=0,
-                                     at_most=1_000)
+    occurrence: Mapped[int] = column("counts doses of one slot and date, or of an interval, from 0", by=CREATION,
+                                     default=0, at_least=0, at_most=MAX_OCCURRENCE)
 
     action: Mapped[Literal["taken", "skipped", "undone"] | None] = column("what was done about it")
     at: Mapped[datetime | None] = column("when it was done")

@@ -127,11 +127,15 @@ class Patient(Synced, policy=LatestPerField(), scope=of_itself(PATIENT_SCOPE),
                                                               default=30)
     quiet_from: Mapped[time | None] = column("quiet hours begin, HH:mm in the patient's zone")
     quiet_to: Mapped[time | None] = column("quiet hours end, HH:mm")
+    waking_from: Mapped[time | None] = column("gets up, HH:mm: doses five times a day and more begin then; 06:00")
+    waking_to: Mapped[time | None] = column("goes to sleep, HH:mm, maybe after midnight; 22:00")
     allergies: Mapped[str] = column("allergies, free text", default="", at_most=MAX_CLINICAL_TEXT)
     medical_history: Mapped[str] = column("medical history, free text", default="", at_most=MAX_CLINICAL_TEXT)
     emergency_contact: Mapped[EmergencyContact | None] = column("whom to call in an emergency")
     repeat_every_min: Mapped[int] = column("minutes between reminders", default=10, at_least=5, at_most=30)
     repeats: Mapped[int] = column("how often a reminder is repeated", default=3, at_least=0, at_most=3)
+    zone_changes: Mapped[list[FreeObject]] = column("its latest changes: at, zone, before (N-07)", by=SERVER,
+                                                          default=[])
 
 
 KINDS: tuple[Any, ...] = (Profile, Device, Patient)

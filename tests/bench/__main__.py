@@ -1,6 +1,7 @@
 """`make bench`: a 30-change dose batch through HTTP on PostgreSQL against one bare statement writing the same rows.
 
-Also pulls of nothing new, and the statement counts. Prints figures with their ratios; asserts nothing about time.
+Also pulls of nothing new, the statement counts, and how fast plans become doses (plans.py). Prints figures with their
+ratios; asserts nothing about time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from server.tokens import KeyRing, Tokens, read_keys
 from storage.accounts.tables import session
 from storage.ledger.ledger import Ledger
 from storage.migrations import upgrade_now
+from tests.bench import plans
 from tests.bench.load import all_applied, bare, children_cpu_s, over_http, push_body, server
 from tests.bench.recording import CHANGES, Pusher, Written, listening, patients, plan_batches
 from tests.servers import postgres
@@ -44,6 +46,7 @@ def main() -> None:
         pushers, sessions = asyncio.run(_seed(seeded))
         template = seeded.rsplit("/", 1)[1].split("?")[0]
         ratios = [_round(server_of, template, seeded, pushers, sessions, key, number) for number in range(ROUNDS)]
+    plans.main()
     print(f"HTTP / bare statement: {', '.join(f'{ratio:.2f}' for ratio in ratios)}   (goal: at least 0.25)")
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scheduling.plan import DEFAULT_SLOTS, Plan, assign_keys, read_plan
-from scheduling.recurrence import Planned, Slots, expand
+from scheduling.plan import Plan, assign_keys, read_plan
+from scheduling.recurrence import Planned, expand
+from scheduling.routine import DEFAULT_ROUTINE, Routine
 from sync.problem import FieldProblem
 
 CASES: dict[str, Any] = json.loads(
@@ -39,11 +40,11 @@ def grid(**doses: Any) -> dict[str, Any]:
 
 
 def due(
-    plan: Plan, since: str, days: float = 1, *, zone: str = PHNOM_PENH, slots: Slots = DEFAULT_SLOTS, **more: Any
+    plan: Plan, since: str, days: float = 1, *, routine: Routine = DEFAULT_ROUTINE, **more: Any
 ) -> list[Planned]:
     """The doses from `since` (an instant with offset) on, for so many times 24 hours."""
     start = datetime.fromisoformat(since)
-    doses = expand(plan, zone=zone, slots=slots, since=start, until=start + timedelta(days=days), **more)
+    doses = expand(plan, routine, start, start + timedelta(days=days), **more)
     assert not isinstance(doses, FieldProblem), doses
     return doses
 

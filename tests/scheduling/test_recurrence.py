@@ -8,12 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduling.plan import DEFAULT_SLOTS, Plan, read_plan
+from scheduling.plan import Plan, read_plan
 from scheduling.recurrence import ends_at, expand, left_over, spacing_minutes
+from scheduling.routine import DEFAULT_ROUTINE, Routine
 from sync.problem import FieldCode, FieldProblem
 from tests.scheduling.schedule_cases import PHNOM_PENH, at, due, grid, plan_of, segment, utc
 
 DAY_ONE = "2026-11-20T00:00+07:00"
+
+
+def routine(**slots: str) -> Routine:
+    return Routine(slots={**DEFAULT_ROUTINE.slots, **slots})
 
 
 def locals_of(plan: Plan, since: str = DAY_ONE, days: float = 1) -> list[str]:
@@ -33,7 +38,7 @@ def test_r110_f20_each_slot_has_its_default_time_and_its_own_amount() -> None:
 
 def test_r115_f10_sokhas_own_slot_time_moves_the_instant_and_keeps_the_dose() -> None:
     plan = plan_of(segment(time_rule=grid(MORN=1, EVE=1)))
-    usual, own = due(plan, DAY_ONE), due(plan, DAY_ONE, slots={"MORN": "05:30"})
+    usual, own = due(plan, DAY_ONE), due(plan, DAY_ONE, routine=routine(MORN="05:30"))
     assert own[0].due_at == utc("2026-11-20T05:30+07:00") != usual[0].due_at
     assert own[1].due_at == usual[1].due_at, "a slot that she did not name keeps its default"
     assert [(d.nominal_date, d.slot_key) for d in own] == [(d.nominal_date, d.slot_key) for d in usual]
@@ -107,9 +112,7 @@ def test_r113_an_expansion_beyond_its_limit_is_refused_and_one_at_its_limit_is_n
     plan = plan_of(segment(time_rule=at("08:00", "20:00")))
     assert len(due(plan, DAY_ONE, 30, limit=60)) == 60
     since = utc(DAY_ONE)
-    answer = expand(
-        plan, zone=PHNOM_PENH, slots=DEFAULT_SLOTS, since=since, until=since + timedelta(days=31), limit=60
-    )
+    answer = expand(plan, DEFAULT_ROUTINE, since, since + timedelta(days=31), limit=60)
     assert answer == FieldProblem("plan", FieldCode.HORIZON_TOO_LARGE, {"limit": 60})
 
 
@@ -133,10 +136,10 @@ def test_r114_a_dose_exactly_at_the_start_counts_and_a_minute_before_does_not() 
 def test_r117_a_course_ends_before_the_dose_that_would_exceed_it_and_the_rest_is_told() -> None:
     plan = plan_of(segment(time_rule=grid(MORN=2, EVE=1), quantity=10))
     assert [d.amount for d in due(plan, DAY_ONE, 60)] == [2, 1, 2, 1, 2, 1]
-    assert left_over(plan, PHNOM_PENH, DEFAULT_SLOTS) == (Decimal(1),)
+    assert left_over(plan, DEFAULT_ROUTINE) == (Decimal(1),)
     tenths = plan_of(segment(time_rule=grid(MORN="0.1"), quantity="0.3"))
-    assert left_over(tenths, PHNOM_PENH, DEFAULT_SLOTS) == (Decimal(0),)
-    assert left_over(plan_of({}), PHNOM_PENH, DEFAULT_SLOTS) == (None,)
+    assert left_over(tenths, DEFAULT_ROUTINE) == (Decimal(0),)
+    assert left_over(plan_of({}), DEFAULT_ROUTINE) == (None,)
 
 
 def test_r117_count_and_quantity_are_counted_from_the_start_whatever_the_window() -> None:
@@ -159,7 +162,7 @@ def test_f14_ongoing_therapy_has_doses_on_day_31_and_day_365(day: int) -> None:
     plan = plan_of(segment(time_rule=grid(MORN=1, EVE=1)))
     doses = due(plan, start.isoformat())
     assert [d.nominal_date for d in doses] == [date(2026, 11, 20) + timedelta(days=day - 1)] * 2
-    assert ends_at(plan, PHNOM_PENH, DEFAULT_SLOTS) is None
+    assert ends_at(plan, DEFAULT_ROUTINE) is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_f14_ongoing_therapy_has_doses_on_day_31_and_day_365(day: int) -> None:
 )
 def test_f14_a_bounded_course_ends_and_plans_nothing_from_that_instant_on(bound: dict[str, object], ends: str) -> None:
     plan = plan_of(bound)
-    ended = ends_at(plan, PHNOM_PENH, DEFAULT_SLOTS)
+    ended = ends_at(plan, DEFAULT_ROUTINE)
     assert ended == utc(ends)
     assert due(plan, DAY_ONE, 400) != []
     assert due(plan, ended.isoformat(), 400) == []
@@ -183,14 +186,14 @@ def test_f14_a_bounded_course_ends_and_plans_nothing_from_that_instant_on(bound:
 
 def test_a_plan_with_one_ongoing_segment_does_not_end() -> None:
     plan = plan_of({"days": 2}, {"start": "2026-11-22"})
-    assert ends_at(plan, PHNOM_PENH, DEFAULT_SLOTS) is None
+    assert ends_at(plan, DEFAULT_ROUTINE) is None
 
 
 def test_the_plans_zone_goes_before_the_patients_and_an_unknown_one_is_not_guessed() -> None:
-    doses = due(plan_of({}, zone="Asia/Seoul"), "2026-11-20T00:00+09:00", zone=PHNOM_PENH)
+    doses = due(plan_of({}, zone="Asia/Seoul"), "2026-11-20T00:00+09:00")
     assert [d.due_at for d in doses] == [utc("2026-11-20T08:00+09:00")]
     with pytest.raises(LookupError):
-        due(plan_of({}), DAY_ONE, zone="Asia/PhnomPenh")
+        due(plan_of({}), DAY_ONE, routine=Routine(zone="Asia/PhnomPenh"))
 
 
 def test_parallel_segments_are_told_by_instant_then_segment_with_keys_of_their_own() -> None:
@@ -217,22 +220,22 @@ def test_parallel_segments_are_told_by_instant_then_segment_with_keys_of_their_o
 def test_spacing_is_the_shortest_distance_between_consecutive_doses(
     segments: list[dict[str, object]], minutes: int
 ) -> None:
-    assert spacing_minutes(plan_of(*segments)) == minutes
+    assert spacing_minutes(plan_of(*segments), DEFAULT_ROUTINE) == minutes
 
 
 def test_spacing_follows_the_patients_slot_times() -> None:
-    assert spacing_minutes(plan_of(segment(time_rule=grid(MORN=1, NOON=1))), {"MORN": "10:00"}) == 120
+    assert spacing_minutes(plan_of(segment(time_rule=grid(MORN=1, NOON=1))), routine(MORN="10:00")) == 120
 
 
 def test_a_naive_window_is_our_own_fault_and_never_read_in_the_hosts_zone() -> None:
     naive = datetime.fromisoformat("2026-11-20T00:00")
     with pytest.raises(AssertionError):
-        expand(plan_of({}), zone=PHNOM_PENH, slots=DEFAULT_SLOTS, since=naive, until=naive)
+        expand(plan_of({}), DEFAULT_ROUTINE, naive, naive)
 
 
 def test_windows_at_the_ends_of_time_are_answered() -> None:
     low, high = utc("0001-01-01T00:00+00:00"), utc("9999-12-31T23:59+00:00")
-    answer = expand(plan_of({"days": 2}), zone=PHNOM_PENH, slots=DEFAULT_SLOTS, since=low, until=high)
+    answer = expand(plan_of({"days": 2}), DEFAULT_ROUTINE, low, high)
     assert isinstance(answer, list)
     assert len(answer) == 2
 

@@ -10,7 +10,7 @@ from dateutil.rrule import DAILY, rrule, rruleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.recurrence import SLOT_NAMES
+from scheduling.routine import SLOT_NAMES, Routine
 from tests.scheduling.schedule_cases import at, due, grid, plan_of, segment
 
 # Gaps and repeats of an hour, of half an hour, at midnight, none at all, and a date line crossed in 2011.
@@ -74,7 +74,7 @@ def test_the_slot_grid_is_that_of_the_oracle_and_a_count_cuts_it(
     slots, doses = dict(zip(SLOT_NAMES, own, strict=True)), dict(zip(SLOT_NAMES, amounts, strict=True))
     filled = [name for name in SLOT_NAMES if doses[name]]
     plan = plan_of(segment(start=str(day), time_rule=grid(**doses), count=count))
-    found = due(plan, f"{day - timedelta(days=3)}T00:00+00:00", 100, zone=zone, slots=slots)
+    found = due(plan, f"{day - timedelta(days=3)}T00:00+00:00", 100, routine=Routine(zone=zone, slots=slots))
     midnight = datetime.combine(day, time.min)
     expected = oracle(zone, midnight, [slots[name] for name in filled], day + timedelta(days=90))[:count]
     assert [d.due_at for d in found] == [instant for instant, _ in expected]

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from scheduling.lifecycle import IN_FORCE, status_of, timing_of
-from scheduling.plan import DEFAULT_SLOTS, Plan, assign_keys, canonical, read_plan
-from scheduling.recurrence import expand
+from scheduling.plan import Plan, assign_keys, canonical, read_plan
+from scheduling.recurrence import expand, walk
+from scheduling.routine import DEFAULT_ROUTINE, Routine
 from scheduling.windows import windows
-from storage.zone_names import DEFAULT_ZONE
 from sync.problem import FieldCode, FieldProblem
-from tests.scheduling.schedule_cases import CASES, plan_of, segment, utc
+from tests.scheduling.schedule_cases import CASES, segment, utc
 
-# Kinds of a later issue; a case that uses one must be refused by the name of the field, never expanded without it.
-UNSUPPORTED_TIMES = {"meals", "every_in_window", "frequency"}
-UNSUPPORTED_RULES = UNSUPPORTED_TIMES | {"every_days", "weekdays", "monthly", "monthly_nth", "cycle"}
-UNSUPPORTED_CODES = {"V04", "V05", "V06", "V07", "V16", "V18"}  # faults inside rules that are refused as a whole
 FHIR_CODES = {"V11", "V12", "V13", "V14"}  # of the FHIR import, not of plans
 SEVERAL_EVENTS = {"L14", "L15", "L16", "L17", "L18", "L19"}  # sync/settle.py makes one action of them
-
-
-def unsupported_fields(plan: dict[str, Any]) -> set[str]:
-    fields = {"plan.zone_timeline"} if "zone_timeline" in plan else set()
-    for i, given in enumerate(plan["segments"]):
-        for rule in ("day_rule", "time_rule"):
-            if given.get(rule, {}).get("type") in UNSUPPORTED_RULES:
-                fields.add(f"plan.segments.{i}.{rule}.type")
-        if "interval" in given:
-            fields.add(f"plan.segments.{i}.interval")
-    return fields
-
-
-SUPPORTED = [case for case in CASES["cases"] if not unsupported_fields(case["plan"])]
-REFUSED = [case for case in CASES["cases"] if unsupported_fields(case["plan"])]
 
 
 def by_id(case: dict[str, Any]) -> str:
@@ -44,33 +24,22 @@ def by_id(case: dict[str, Any]) -> str:
 
 
 def test_the_file_is_walked_whole() -> None:
-    assert len(SUPPORTED) == 15
-    assert len(SUPPORTED) + len(REFUSED) == len(CASES["cases"]) == 41
+    assert len(CASES["cases"]) == 41
 
 
-@pytest.mark.parametrize("case", SUPPORTED, ids=by_id)
+@pytest.mark.parametrize("case", CASES["cases"], ids=by_id)
 def test_a_plan_means_the_instants_of_its_case(case: dict[str, Any]) -> None:
     plan = read_plan(case["plan"])
     assert isinstance(plan, Plan), plan
     plan = assign_keys(plan)
-    since, until = utc(case["window"]["from"]), utc(case["window"]["to"])
-    doses = expand(plan, zone="Asia/Tokyo", slots=DEFAULT_SLOTS, since=since, until=until)  # the plan's zone goes first
+    elsewhere = Routine(zone="Asia/Tokyo")  # the plan's zone goes first
+    doses = expand(plan, elsewhere, utc(case["window"]["from"]), utc(case["window"]["to"]))
     assert not isinstance(doses, FieldProblem)
-    assert [(d.due_at, d.nominal_date.isoformat(), d.amount, d.adjusted) for d in doses] == [
-        (utc(e["utc"]), e["nominal_date"], Decimal(e["dose"]), e.get("adjusted")) for e in case["expect"]
-    ]
+    assert [(d.due_at, d.local.isoformat(timespec="minutes"), d.nominal_date.isoformat(), d.amount, d.adjusted)
+            for d in doses] == [(utc(e["utc"]), e["local"], e["nominal_date"], Decimal(e["dose"]), e.get("adjusted"))
+                                for e in case["expect"]]
     assert len({(d.nominal_date, d.slot_key, d.occurrence) for d in doses}) == len(doses), "two doses under one id"
     assert read_plan(canonical(plan)) == plan
-
-
-@pytest.mark.parametrize("case", REFUSED, ids=by_id)
-def test_a_rule_that_is_not_built_is_refused_by_name_and_never_ignored(case: dict[str, Any]) -> None:
-    """R-120."""
-    problems = read_plan(case["plan"])
-    assert isinstance(problems, list)
-    told = {problem.field for problem in problems if problem.code is FieldCode.PLAN_UNSUPPORTED}
-    assert told == unsupported_fields(case["plan"])
-    assert {p.field for p in problems} - told <= {"plan.profile"}, "the patient's profile is no part of a plan"
 
 
 @pytest.mark.parametrize("case", CASES["window_cases"], ids=by_id)
@@ -105,6 +74,8 @@ def test_only_cases_that_need_settling_are_left_to_it() -> None:
 
 def plan_with_fault(given: dict[str, Any]) -> dict[str, Any]:
     """The case's fragment set into a plan that is otherwise good."""
+    if "interval" in given:
+        return {"segments": [segment(time_rule=None, **given)]}
     if "segments" in given:
         return {"segments": [segment(**one) for one in given["segments"]]}
     if "zone" in given:
@@ -112,28 +83,38 @@ def plan_with_fault(given: dict[str, Any]) -> dict[str, Any]:
     return {"segments": [segment(**{name: value for name, value in given.items() if name != "window"})]}
 
 
-@pytest.mark.parametrize("case", [c for c in CASES["invalid_cases"] if c["id"] not in FHIR_CODES], ids=by_id)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES["invalid_cases"] if c["id"] not in FHIR_CODES | {"V18"}], ids=by_id)
 def test_a_bad_plan_is_refused_with_its_code(case: dict[str, Any]) -> None:
     """R-120; F-11 for clock times that are none."""
     problems = read_plan(plan_with_fault(case["input"]))
     assert isinstance(problems, list)
-    expected = "plan.unsupported" if case["id"] in UNSUPPORTED_CODES else case["expect_error"]
-    assert [str(problem.code) for problem in problems] == [expected]
+    assert {str(problem.code) for problem in problems} == {case["expect_error"]}
     assert problems[0].field.startswith("plan.")
 
 
-def test_v18_ten_years_of_a_dose_every_half_hour_are_refused_before_they_are_expanded() -> None:
-    """S-60, R-113: the answer comes from the plan; 175,320 doses would take seconds."""
-    every_half_hour = [f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30)]
-    plan = plan_of({"start": "2026-01-01", "time_rule": {"type": "times", "times": every_half_hour}})
-    window = next(c for c in CASES["invalid_cases"] if c["id"] == "V18")["input"]["window"]
-    started = datetime.fromisoformat(window["from"])
-    answer = expand(
-        plan, zone=DEFAULT_ZONE, slots=DEFAULT_SLOTS, since=started, until=datetime.fromisoformat(window["to"])
-    )
-    assert answer == FieldProblem("plan", FieldCode.HORIZON_TOO_LARGE, {"limit": 10_000})
+def test_v15_an_overlap_is_told_even_where_the_segments_say_nothing_else() -> None:
+    case = next(c for c in CASES["invalid_cases"] if c["id"] == "V15")
+    problems = read_plan(case["input"])
+    assert isinstance(problems, list)
+    assert FieldProblem("plan.segments.1", FieldCode.SEGMENT_OVERLAP, {"other": 0}) in problems
 
 
-def test_there_is_one_set_of_slot_defaults() -> None:
+def test_v18_ten_years_of_a_dose_every_minute_are_refused_after_as_many_doses_as_are_allowed() -> None:
+    """S-60, R-113: five million doses are not made to find out that they are too many."""
+    given = next(c for c in CASES["invalid_cases"] if c["id"] == "V18")["input"]
+    plan = read_plan({"segments": [{"start": "2026-01-01", "interval": given["interval"], "dose": 1}]})
+    assert isinstance(plan, Plan)
+    window = utc(given["window"]["from"]), utc(given["window"]["to"])
+    assert expand(assign_keys(plan), DEFAULT_ROUTINE, *window) == FieldProblem(
+        "plan", FieldCode.HORIZON_TOO_LARGE, {"limit": 10_000})
+    assert next(walk(assign_keys(plan), DEFAULT_ROUTINE, *window)).due_at == window[0]
+
+
+def test_there_is_one_set_of_defaults() -> None:
     """F-11, R-110."""
-    assert dict(DEFAULT_SLOTS) == CASES["defaults"]["slots"]
+    told = CASES["defaults"]
+    assert dict(DEFAULT_ROUTINE.slots) == told["slots"]
+    assert dict(DEFAULT_ROUTINE.meals) == told["meals"]
+    assert list(DEFAULT_ROUTINE.waking_hours) == told["waking_hours"]
+    assert DEFAULT_ROUTINE.meal_offset_min == told["meal_offset_min"]

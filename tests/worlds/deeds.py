@@ -18,6 +18,7 @@ from sync.replica.dose import Dose
 from sync.values import format_instant
 from tests.worlds.device import Device
 
+ZONES = ("Asia/Phnom_Penh", "Asia/Tokyo", "Europe/Paris")
 SLOTS = ("MORN", "NOON", "EVE", "NIGHT")
 FAMILY = ("alerts_only", "view", "view+remind", "view+manage")
 DOCTOR = ("not_allowed", "request", "selected", "allowed")
@@ -97,6 +98,7 @@ class Deeds:
         fields = self.dice.choice(({"alert_delay_min": self.dice.choice((10, 20, 60))},
                                    {"last_name": self.new_id()[:8]},
                                    {"slot_times": {"MORN": "06:30", "NOON": "12:00", "EVE": eve, "NIGHT": "22:00"}},
+                                   {"zone": self.dice.choice(ZONES)},
                                    {"last_name": "ចាន់", "allergies": self.new_id()[:5]}))
         if device.row("patient", self.home, self.patient) is not None:
             device.record("patient", [self.home], self.patient, dict(fields), op=Op.PATCH)
@@ -122,14 +124,26 @@ class Deeds:
         self._version(device, rx, None, [self._line(device, line)])
 
     def _line(self, device: Device, line_id: str) -> dict[str, Any]:
-        slots = self.dice.sample(SLOTS, self.dice.randrange(1, 3))
         start = (self.now(device) - timedelta(days=self.dice.randrange(0, 2))).date().isoformat()
-        rule = {"type": "slots", "doses": dict.fromkeys(sorted(slots), 1)}
-        segment: dict[str, Any] = {"start": start, "time_rule": rule}
+        segment: dict[str, Any] = {"start": start, **self._rule()}
         if self.dice.random() < 0.8:
             segment["days"] = self.dice.randrange(3, 6)
         return {"line_id": line_id, "row": 1, "name": "Amlodipine", "name_km": "អាំឡូឌីពីន", "form": "oral",
                 "unit": "tablet", "plan": {"segments": [segment]}}
+
+    def _rule(self) -> dict[str, Any]:
+        """Mostly the four-slot grid, which phones can also name by computed ids."""
+        slots = self.dice.sample(SLOTS, self.dice.randrange(1, 3))
+        grid = {"time_rule": {"type": "slots", "doses": dict.fromkeys(sorted(slots), 1)}}
+        if self.dice.random() < 0.6:
+            return grid
+        return self.dice.choice((
+            {"interval": {"every_minutes": self.dice.choice((480, 600))}, "dose": 1},  # an amendment goes on from it
+            {"time_rule": {"type": "times", "times": self.dice.sample(("07:30", "13:00", "20:15"), 2)}, "dose": "0.5"},
+            {"time_rule": {"type": "meals", "relation": "after", "meals": ["lunch", "dinner"]}, "dose": 2},
+            {"day_rule": {"type": "every_days", "n": 2}, **grid},
+            {"day_rule": {"type": "weekdays", "days": ["mon", "wed", "sat"]}, **grid},
+        ))
 
     def _version(self, device: Device, rx: str, replaces: str | None, lines: list[dict[str, Any]], **more: Any) -> None:
         device.record("prescription_version", [self.home], self.new_id(), {

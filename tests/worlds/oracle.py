@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from scheduling.plan import Plan, read_plan
 from scheduling.recurrence import expand
+from scheduling.routine import Routine
 from storage.catalogue import KINDS
 from storage.entities.prescription_line import SHOWN_WHEN_HIDDEN, Line
 from sync.record import Row
@@ -137,8 +137,7 @@ def doses_due(line: Row, patient: Row, since: str, until: str) -> dict[tuple[str
         last = until if period["until"] is None else min(until, period["until"])
         if first >= last:
             continue
-        found = expand(plan, zone=patient.fields["zone"], slots=patient.fields["slot_times"],
-                       since=parse_instant(first), until=parse_instant(last) + timedelta(0))
+        found = expand(plan, Routine.of(patient), parse_instant(first), parse_instant(last))
         assert isinstance(found, list), "a stored plan is bounded"
         for one in found:
             wanted[one.nominal_date.isoformat(), one.slot_key, one.occurrence] = (

@@ -377,11 +377,14 @@ def upgrade() -> None:
     sa.Column('alert_delay_min', columns.Whole(), nullable=False),
     sa.Column('quiet_from', columns.Clock(), nullable=True),
     sa.Column('quiet_to', columns.Clock(), nullable=True),
+    sa.Column('waking_from', columns.Clock(), nullable=True),
+    sa.Column('waking_to', columns.Clock(), nullable=True),
     sa.Column('allergies', columns.Text(), nullable=False),
     sa.Column('medical_history', columns.Text(), nullable=False),
     sa.Column('emergency_contact', columns.Json(), nullable=True),
     sa.Column('repeat_every_min', columns.Whole(), nullable=False),
     sa.Column('repeats', columns.Whole(), nullable=False),
+    sa.Column('zone_changes', columns.Json(), nullable=False),
     sa.CheckConstraint("birth_date >= '1900-01-01' AND birth_date <= '2100-12-31'", name=op.f('ck_patient_birth_date_range')),
     sa.CheckConstraint("changed_at >= '1900-01-01T00:00:00+00:00' AND changed_at < '2200-01-01T00:00:00+00:00'", name=op.f('ck_patient_changed_at_range')),
     sa.CheckConstraint("created_at >= '1900-01-01T00:00:00+00:00' AND created_at < '2200-01-01T00:00:00+00:00'", name=op.f('ck_patient_created_at_range')),
@@ -572,6 +575,34 @@ def upgrade() -> None:
     sqlite_strict=True
     )
     op.create_index(op.f('ix_session_account_id'), 'session', ['account_id'], unique=False)
+    op.create_table('supply_event',
+    sa.Column('patient_id', columns.Uuid(), nullable=False),
+    sa.Column('id', columns.Uuid(), nullable=False),
+    sa.Column('version', columns.Whole(), nullable=False),
+    sa.Column('hlc', columns.Text(), nullable=False),
+    sa.Column('deleted', columns.Flag(), nullable=False),
+    sa.Column('created_at', columns.Instant(), nullable=False),
+    sa.Column('changed_at', columns.Instant(), nullable=False),
+    sa.Column('changed_by', columns.Uuid(), nullable=False),
+    sa.Column('extra', columns.Json(), nullable=False),
+    sa.Column('memory', columns.Json(), nullable=False),
+    sa.Column('line_id', columns.Uuid(), nullable=False),
+    sa.Column('prescription_id', columns.Uuid(), nullable=False),
+    sa.Column('local_date', columns.Day(), nullable=False),
+    sa.Column('type', columns.Text(), nullable=False),
+    sa.Column('quantity', columns.Exact(), nullable=False),
+    sa.Column('at', columns.Instant(), nullable=False),
+    sa.Column('days_supply', columns.Whole(), nullable=True),
+    sa.Column('note', columns.Text(), nullable=True),
+    sa.CheckConstraint("at >= '1900-01-01T00:00:00+00:00' AND at < '2200-01-01T00:00:00+00:00'", name=op.f('ck_supply_event_at_range')),
+    sa.CheckConstraint("changed_at >= '1900-01-01T00:00:00+00:00' AND changed_at < '2200-01-01T00:00:00+00:00'", name=op.f('ck_supply_event_changed_at_range')),
+    sa.CheckConstraint("created_at >= '1900-01-01T00:00:00+00:00' AND created_at < '2200-01-01T00:00:00+00:00'", name=op.f('ck_supply_event_created_at_range')),
+    sa.CheckConstraint("local_date >= '1900-01-01' AND local_date <= '2199-12-31'", name=op.f('ck_supply_event_local_date_range')),
+    sa.CheckConstraint('CAST(quantity AS NUMERIC) >= 0 AND CAST(quantity AS NUMERIC) <= 999999.999', name=op.f('ck_supply_event_quantity_range')),
+    sa.PrimaryKeyConstraint('patient_id', 'id', name=op.f('pk_supply_event')),
+    sqlite_strict=True
+    )
+    op.create_index(op.f('ix_supply_event_patient_id_line_id_at'), 'supply_event', ['patient_id', 'line_id', 'at'], unique=False)
     op.invoke(KeepInsertOnly('audit'))
     op.invoke(KeepInsertOnly('change'))
     op.invoke(KeepInsertOnly('prescription_version'))

@@ -1,0 +1,97 @@
+"""Where the patient is when: which instants a wall-clock reading means, through changes of clocks and of zones.
+
+A reading within one zone means one instant: a gap is read with the offset before it (RFC 5545 3.3.5), a repeat the
+first time. Moving to another zone skips readings, which then mean the moment of the move (`travel_gap`), or lets them
+come again (`travel_repeat`). Knows zones; no plan, no dose. Conventions: tests/data/schedule_cases.json, `travel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from scheduling.routine import Move
+from scheduling.zones import in_gap, instant_of, zone_named
+
+DST_GAP, TRAVEL_GAP, TRAVEL_REPEAT = "dst_gap", "travel_gap", "travel_repeat"
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+END = datetime.max.replace(tzinfo=UTC)
+PLACES_KEPT = 1024
+
+
+class Meaning(NamedTuple):
+    """An instant (UTC) that a reading means; `turn` counts its meanings from 0."""
+
+    at: datetime
+    adjusted: str | None
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The patient is in `zone` during [since, until)."""
+
+    since: datetime
+    until: datetime
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """The stays of one patient, one after the other and without a hole."""
+
+    stays: tuple[Stay, ...]
+
+    @property
+    def one_zone(self) -> ZoneInfo | None:
+        """The zone of a patient who never moved."""
+        return self.stays[0].zone if len(self.stays) == 1 else None
+
+    def zone_at(self, moment: datetime) -> ZoneInfo:
+        return next(stay.zone for stay in reversed(self.stays) if stay.since <= moment)
+
+    def zone_through(self, since: datetime, until: datetime) -> ZoneInfo | None:
+        """The zone in which the patient is all the time; None if there is a move."""
+        return next((stay.zone for stay in self.stays if stay.since <= since and until < stay.until), None)
+
+    def moved_between(self, since: datetime, until: datetime) -> datetime | None:
+        """The first move in [since, until]."""
+        return next((stay.since for stay in self.stays[1:] if since <= stay.since <= until), None)
+
+    def first(self, wall: datetime) -> datetime:
+        """The first instant that a reading means."""
+        return next(self.meanings(wall)).at
+
+    def meanings(self, wall: datetime) -> Iterator[Meaning]:
+        """Every instant that a reading means, in order."""
+        turn, skipped_at = 0, None
+        for i, stay in enumerate(self.stays):
+            at = instant_of(wall, stay.zone)
+            if stay.since <= at < stay.until:
+                adjusted = TRAVEL_REPEAT if turn else DST_GAP if in_gap(wall, stay.zone) else None
+                yield Meaning(at, adjusted, turn)
+                turn += 1
+            elif at < stay.since and i and instant_of(wall, self.stays[i - 1].zone) >= stay.since:
+                skipped_at = skipped_at or stay.since
+        if not turn:
+            assert skipped_at is not None, "a reading that no stay shows was skipped by a move"
+            yield Meaning(skipped_at, TRAVEL_GAP, 0)
+
+
+@lru_cache(PLACES_KEPT)
+def whereabouts(zone: str, moves: tuple[Move, ...]) -> Whereabouts:
+    """From the zone before the first move and the moves in order. Raises LookupError for a zone not on the list."""
+    begins = [BEGINNING, *(move.at for move in moves)]
+    zones = [zone_named(zone), *(zone_named(move.zone) for move in moves)]
+    ends = [*begins[1:], END]
+    return Whereabouts(tuple(Stay(*one) for one in zip(begins, ends, zones, strict=True) if one[0] < one[1]))
+
+
+def steady_offset(begins: datetime, ends: datetime, zone: ZoneInfo) -> timedelta | None:
+    """The offset from UTC at both wall clocks, if it is the same; else clocks change between them."""
+    first = begins.replace(tzinfo=zone).utcoffset()
+    return first if first == ends.replace(tzinfo=zone).utcoffset() else None

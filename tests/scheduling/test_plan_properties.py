@@ -1,0 +1,130 @@
+"""What must hold of every dosing plan, whatever it says: random plans against the slow oracle and against themselves.
+
+The oracle (minute_walk.py) is proved by test_minute_walk.py; plans and windows come from plan_strategies.py.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scheduling.plan import Plan, assign_keys, canonical, read_plan
+from scheduling.recurrence import Planned, expand, walk
+from scheduling.routine import DEFAULT_ROUTINE
+from sync.identity import dose_id
+from tests.scheduling.minute_walk import TRAVEL, oracle
+from tests.scheduling.plan_strategies import Json, plans, windows
+
+EXAMPLES = 200  # of each property; against the slow oracle, which takes longest, in about 15 seconds on one core
+MARGIN = timedelta(days=2)
+LINE = "0190f3a1-0000-7000-8000-000000000001"
+DEFAULTS = {
+    "zone": DEFAULT_ROUTINE.zone, "slots": DEFAULT_ROUTINE.slots, "meals": DEFAULT_ROUTINE.meals,
+    "waking_hours": DEFAULT_ROUTINE.waking_hours, "meal_offset_min": DEFAULT_ROUTINE.meal_offset_min,
+}
+Window = tuple[datetime, datetime]
+every = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # drawing a plan is many small draws
+)
+
+
+@st.composite
+def views(draw: st.DrawFn, *, following: bool = False) -> tuple[Json, Window]:
+    """A plan and a window to look at it through."""
+    plan = draw(plans(following=following))
+    return plan, draw(windows(plan))
+
+
+def read(given: Json) -> Plan:
+    plan = read_plan(given)
+    assert isinstance(plan, Plan), plan
+    return assign_keys(plan)
+
+
+def due(plan: Plan, since: datetime, until: datetime) -> list[Planned]:
+    doses = expand(plan, DEFAULT_ROUTINE, since, until)
+    assert isinstance(doses, list), doses
+    return doses
+
+
+def id_of(dose: Planned) -> str:
+    return dose_id(LINE, dose.nominal_date.isoformat(), dose.slot_key, dose.occurrence)
+
+
+@every
+@given(view=views())
+def test_r112_a_plan_means_what_a_walk_over_every_minute_finds(view: tuple[Json, Window]) -> None:
+    plan, window = view
+    found = [(d.due_at, d.nominal_date, d.amount, d.adjusted, d.segment) for d in due(read(plan), *window)]
+    assert found == oracle(plan, *window, DEFAULTS)
+
+
+@every
+@given(view=views(following=True), data=st.data())
+def test_r113_a_window_is_the_union_of_its_halves(view: tuple[Json, Window], data: st.DataObject) -> None:
+    """The cut lies at any minute, often at a dose."""
+    plan, (since, until) = read(view[0]), view[1]
+    whole = due(plan, since, until)
+    minutes = st.integers(0, (until - since) // timedelta(minutes=1)).map(lambda m: since + timedelta(minutes=m))
+    cut = data.draw(st.sampled_from([dose.due_at for dose in whole]) | minutes if whole else minutes)
+    assert due(plan, since, cut) + due(plan, cut, until) == whole == list(walk(plan, DEFAULT_ROUTINE, since, until))
+
+
+@every
+@given(view=views())
+def test_a_segment_yields_one_dose_per_instant_and_all_come_by_instant_then_segment(view: tuple[Json, Window]) -> None:
+    plan, window = read(view[0]), view[1]
+    doses = due(plan, *window)
+    places = [(dose.due_at, dose.segment) for dose in doses]
+    assert all(before < after for before, after in pairwise(places)), "two segments may share an instant, none its own"
+    assert all(window[0] <= dose.due_at < window[1] and dose.amount > 0 for dose in doses)
+
+
+@every
+@given(view=views(following=True))
+def test_r115_ids_are_unique_and_the_same_through_any_window(view: tuple[Json, Window]) -> None:
+    plan, (since, until) = read(view[0]), view[1]
+    wide = due(plan, since - MARGIN, until + MARGIN)
+    assert len({id_of(dose) for dose in wide}) == len(wide)
+    narrow = due(plan, since, until)
+    assert {dose.due_at: id_of(dose) for dose in narrow}.items() <= {dose.due_at: id_of(dose) for dose in wide}.items()
+    assert [dose for dose in wide if since <= dose.due_at < until] == narrow
+
+
+@every
+@given(view=views(following=True))
+def test_a_plan_goes_through_json_and_comes_back_with_the_same_doses(view: tuple[Json, Window]) -> None:
+    plan, window = read(view[0]), view[1]
+    stored = json.loads(json.dumps(canonical(plan)), parse_float=pytest.fail)
+    again = read_plan(stored)
+    assert again == plan
+    assert assign_keys(again, plan) == plan, "saved again unchanged it keeps every key"
+    assert due(again, *window) == due(plan, *window)
+
+
+@every
+@given(view=views(), pauses=st.data())
+def test_r114_pausing_never_creates_a_dose(view: tuple[Json, Window], pauses: st.DataObject) -> None:
+    """Mode keep. Of a plan without count and quantity every dose of the paused plan is a dose of the plan that never
+    pauses, and those missing lie in a pause. With them a course goes on longer, as suppressed doses do not count: then
+    every dose is one of the plan without pause, count and quantity.
+
+    A change of zone needs a word more: what it skips or repeats is due only some time after the dose before, so that it
+    may come where that dose is suppressed; these are let out, and of the rest the instant is what stays.
+    """
+    given, window = view
+    kept = [{**pause, "mode": "keep"} for pause in given.get("pauses", [])]
+    open_ended = [{name: value for name, value in one.items() if name not in ("count", "quantity")}
+                  for one in given["segments"]]
+    paused = due(read({**given, "pauses": kept}), *window)
+    free = due(read({**given, "segments": open_ended, "pauses": []}), *window)
+    if not given.get("zone_timeline"):
+        assert {id_of(dose) for dose in paused} <= {id_of(dose) for dose in free}
+    instants = {(dose.segment, dose.due_at) for dose in paused if dose.adjusted not in TRAVEL}
+    assert instants <= {(dose.segment, dose.due_at) for dose in free}
