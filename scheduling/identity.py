@@ -1,12 +1,8 @@
 """Slot keys: the stable name of a dose within its line, so that moving an hour keeps the dose (R-115, DESIGN.md 11).
 
-A slot key is `{segment}:{key}`: the segment's index in the plan, and the slot's name or, for bare clock times, a key
-that the prescription version carries beside them. Test vectors, occurrence 0 of line
-0190f3a1-0000-7000-8000-000000000001:
-
-    slot MORN of segment 0, 2026-11-20   `0:MORN`   1dd374d1-42b8-5276-9dab-9f8ae22076be
-    key t1 of segment 0, 2026-11-20      `0:t1`     7702e982-d645-56c8-9029-aef703adb8a0
-    key t1 of segment 1, 2026-11-21      `1:t1`     e391c901-9dc6-587b-9bb2-f1485cf86bf6
+A slot key is `{segment}:{key}`: the segment's index in the plan, and the slot's name, the meal with its relation, the
+window's step or, for bare clock times, a key that the prescription version carries beside them. An elapsed interval has
+its anchor; a dose that follows another has that one's key with its place. Test vectors of all of them: docs/SYNC.md.
 
 Knows no hour's meaning; the UUIDv5 over the key is sync/identity.py.
 """

@@ -6,14 +6,12 @@ Knows which words there are and no HTTP; how a sentence is made is plan_text.py,
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, get_args
+from typing import Any
 
-from i18n.languages import Language
+from i18n.languages import LANGUAGES
 from scheduling.plan_model import Plan
 from scheduling.plan_text import plan_text
 from scheduling.plan_text_grid import FourSlotTable, four_slot_table
-
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 def told_in_words(plan: Plan, *, form: str, unit: str, today: date | None = None) -> dict[str, Any]:

@@ -9,23 +9,22 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from scheduling.schedule_day import Viewpoint, day_schedule, dose_told
+from scheduling.schedule_day import day_schedule, dose_told
 from scheduling.zones import local_day
 from server import outcome, records, write
 from server.api.dose_answers import DAY, RECORDED
 from server.api.dose_bodies import DoseNamed, Skipped, Taken, Undone
 from server.call import Answer, Call, Route, Schema
 from server.levels import lacking, patient_in, rows_of_patient, standing_with, told_of
+from server.viewpoint import viewpoint
 from server.write import write_whole
 from storage.ledger.choose import Choice, choose
-from storage.ledger.heard import silent_since
-from storage.zone_names import DEFAULT_ZONE
-from sync.access import OWNERS, PATIENT_SCOPE, Membership, id_in, scope_name
+from sync.access import PATIENT_SCOPE, Membership, scope_name
 from sync.identity import dose_id
 from sync.problem import Code, FieldProblem, Refusal
 from sync.push import Settlement
-from sync.record import Because, Change, Key, Op, Outcome, Row
-from sync.values import Unfit, canonical_date, parse_instant
+from sync.record import Because, Change, Op, Outcome, Row
+from sync.values import Unfit, canonical_date
 
 KIND = "dose_event"
 MANAGE = "view+manage"
@@ -114,7 +113,7 @@ async def _as_they_stand(call: Call, scope: str, ids: Sequence[str]) -> dict[str
     if chosen is None:
         raise Refusal(Code.NOT_FOUND)  # the access ended between writing and telling
     doses = told_of(call, chosen)
-    view, lines = await _viewpoint(call, chosen.membership), await _lines_of(call, scope, doses)
+    view, lines = await viewpoint(call, chosen.membership), await _lines_of(call, scope, doses)
     return {dose["id"]: dose_told(dose, lines.get(dose["line_id"]), view) for dose in doses}
 
 
@@ -122,7 +121,7 @@ async def schedule(call: Call) -> Answer:
     """One nominal date of one patient, today in the patient's zone if none is named (F-12, F-21)."""
     patient = patient_in(call)
     grouped = call.query.get("grouped", "true").lower() not in ("false", "0")
-    view = await _viewpoint(call, await standing_with(call, patient))
+    view = await viewpoint(call, await standing_with(call, patient))
     day = _day_in(call) or local_day(view.zone, view.now)
     doses = told_of(call, await rows_of_patient(call, KIND, patient, equals={"nominal_date": day.isoformat()}))
     lines = await _lines_of(call, scope_name(PATIENT_SCOPE, patient), doses)
@@ -134,17 +133,6 @@ async def _lines_of(call: Call, scope: str, doses: Sequence[dict[str, Any]]) -> 
     named = sorted({dose["line_id"] for dose in doses})
     chosen = await choose(call.house.ledger, call.user, Choice("medication_line", scope, {"id": named}), call.now)
     return {line["id"]: line for line in told_of(call, chosen)} if chosen is not None and named else {}
-
-
-async def _viewpoint(call: Call, membership: Membership) -> Viewpoint:
-    """The patient's zone, which also a narrowed view needs to read an hour by; nothing else of that row is told."""
-    key = Key("patient", membership.scope, id_in(membership.scope))
-    patient = (await call.house.ledger.rows(call.user, [key], call.now)).rows.get(key)
-    zone = patient.fields["zone"] if patient is not None else DEFAULT_ZONE
-    if membership.role in OWNERS:
-        return Viewpoint(zone, parse_instant(call.now))
-    heard = await silent_since(call.house.database, key.id, call.now)
-    return Viewpoint(zone, parse_instant(call.now), False, None if heard is None else parse_instant(heard))
 
 
 def _day_in(call: Call) -> date | None:

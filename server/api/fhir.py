@@ -9,32 +9,27 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
-import orjson
-
-from i18n.languages import Language
-from scheduling.fhir.export_dosage import line_dosages
 from scheduling.routine import Routine
-from scheduling.zones import local_day, zone_named
+from scheduling.zones import local_day
 from server import records
 from server.call import Answer, Call, Route, Schema
-from server.fhir.bundle import Chart, bundle_of
+from server.fhir.bundle import Chart
+from server.fhir.document import MEDIA_TYPE, document
 from server.levels import lacking, rows_of_patient, standing_with, told_of
 from storage.accounts.audit import Deed, Origin, record
 from storage.ledger.choose import MOST, Chosen
 from storage.zone_names import DEFAULT_ZONE
 from sync.access import OWNERS, RELATIVES, Membership, Role
 from sync.problem import Code, FieldCode, FieldProblem, Refusal
-from sync.values import Unfit, canonical_date, decimal_text, parse_instant
+from sync.values import Unfit, canonical_date, parse_instant
 
 READERS = OWNERS | RELATIVES | {Role.DOCTOR}
 ALLOWED = "allowed"
 USUAL_DAYS, MOST_DAYS = 90, 366
 MOST_ADMINISTRATIONS = 5_000
 MOST_PRESCRIPTIONS, MOST_LINES = 200, 500  # a line takes 1 ms to be said, 30 ms if it counts 5,000 doses
-MEDIA_TYPE = "application/fhir+json"
 RECORDED = ("taken", "skipped")
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
@@ -63,14 +58,9 @@ async def export(call: Call) -> Answer:
     zone, routine = own.rows[0].fields["zone"] or DEFAULT_ZONE, Routine.of(own.rows[0])
     days = _days_in(call, local_day(zone, parse_instant(call.now)))
     chart = await _chart(call, own, days)
-    body = await asyncio.to_thread(_written, chart, routine, zone, call.language, call.now)
+    body = await asyncio.to_thread(document, chart, routine, zone, call.language, call.now)
     await _audited(call, held, patient, days)
     return Answer(200, body, {"Content-Type": MEDIA_TYPE})
-
-
-def _written(chart: Chart, routine: Routine, zone: str, language: Language, now: str) -> bytes:
-    bundle = bundle_of(chart, lambda line: line_dosages(line, routine, language), now, zone_named(zone))
-    return orjson.dumps(bundle, default=_number)
 
 
 async def _chart(call: Call, own: Chosen, days: Days) -> Chart:
@@ -138,13 +128,6 @@ def _day_in(call: Call, name: str) -> date | None:
         return None if given is None else date.fromisoformat(canonical_date(given, FIRST_DAY, LAST_DAY))
     except Unfit as unfit:
         raise Refusal(Code.INVALID, FieldProblem(name, unfit.code, unfit.params)) from None
-
-
-def _number(value: object) -> orjson.Fragment:
-    """An amount as the JSON number it is, digit by digit: FHIR's decimals are exact."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(decimal_text(value))
-    raise TypeError(f"{type(value).__name__} is not a value of FHIR")
 
 
 _QUERY: dict[str, Schema] = {

@@ -27,7 +27,7 @@ from storage.wire_check import read_problems
 from sync.problem import FieldProblem
 from sync.values import decimal_text
 
-IN_FORCE = frozenset({"active", "draft"})
+IN_FORCE, AN_OPTION = frozenset({"active", "draft"}), "option"  # an option is one of several, not yet chosen
 SNOMED = "http://snomed.info/sct"
 FORM_OF_ROUTE = {"26643006": "oral", "6064005": "topical", "78421000": "injection", "47625008": "injection",
                  "34206005": "injection", "447694001": "inhaler"}
@@ -79,7 +79,7 @@ def _in_force(resource: Json, outcome: Outcome) -> Mapped | NeedsReview:
     assert not isinstance(outcome, Refused)
     if resource.get("doNotPerform"):
         return NeedsReview(outcome.text, Reason.DO_NOT_PERFORM)
-    if resource and resource.get("status") not in IN_FORCE:
+    if resource and (resource.get("status") not in IN_FORCE or resource.get("intent") == AN_OPTION):
         return NeedsReview(outcome.text, Reason.NOT_IN_FORCE)
     if resource.get("modifierExtension") or resource.get("implicitRules"):
         return NeedsReview(outcome.text, Reason.MODIFIER_EXTENSION)

@@ -19,12 +19,14 @@ RECORDS_WITHIN = timedelta(days=7)
 
 async def silent_since(database: Database, patient: str, now: str) -> str | None:
     """When the phone that has been silent longest was last heard, among those of this account that recorded something
-    within RECORDS_WITHIN; None if there is none. Instants are canonical."""
+    within RECORDS_WITHIN; if all have been silent longer than that, when one last recorded something. None of an
+    account that never did. Instants are canonical."""
     since = format_instant(parse_instant(now) - RECORDS_WITHIN)
     recording = select(change.c.device_id).where(change.c.user_id == patient, change.c.received_at >= since)
     last = (select(func.max(batch.c.received_at).label("at"))
             .where(batch.c.user_id == patient, batch.c.device_id.in_(recording), batch.c.received_at >= since)
             .group_by(batch.c.device_id)).subquery()
+    ever = select(func.max(change.c.received_at)).where(change.c.user_id == patient)
     async with database.reading() as reading:
         found: str | None = (await reading.execute(select(func.min(last.c.at)))).scalar_one()
-    return found
+        return found if found is not None else (await reading.execute(ever)).scalar_one()

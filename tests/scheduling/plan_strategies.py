@@ -223,3 +223,9 @@ def windows(draw: Draw, plan: Json) -> tuple[datetime, datetime]:
                    for first, last in ((-36, 96), (97, 15 * 24)))
     since, until = sorted((draw(early), draw(late)))
     return since, until + timedelta(minutes=since == until)
+
+
+def kept_pauses(plan: Json) -> st.SearchStrategy[list[Json]]:
+    """Pauses of mode keep, to lay over the first week of any plan."""
+    near = date.fromisoformat(plan["segments"][0]["start"][:10]) + 3 * ONE_DAY
+    return pauses(near).filter(bool).map(lambda drawn: [{**pause, "mode": "keep"} for pause in drawn])

@@ -134,3 +134,12 @@ async def test_N01_others_read_unreported_not_missed_until_her_phone_has_spoken(
     assert (await evening(town.sokha), await evening(town.dara)) == ("missed", "unreported")
     await town.sokha.phone.push()  # an empty queue is a word too
     assert (await evening(town.sokha), await evening(town.dara)) == ("missed", "missed")
+
+
+async def test_N01_a_phone_that_has_been_silent_for_ten_days_still_makes_no_dose_missed(town: Town) -> None:
+    await town.cast.treated()
+    await town.cast.connect(town.dara, "view")
+    town.stage.at("2026-12-01T12:00:00+07:00")
+    path = f"/doses/schedule?date=2026-11-30&patient_id={town.sokha.id}"
+    hers, his = [(await town.get(person, path)).body["doses"][0]["status"] for person in (town.sokha, town.dara)]
+    assert (hers, his) == ("missed", "unreported")

@@ -229,7 +229,8 @@ def test_a_unit_is_ours_only_where_it_is_certain(quantity: dict[str, Any], unit:
 
 
 def test_words_beside_the_structure_are_kept_each_once() -> None:
-    more: dict[str, Any] = {"additionalInstruction": [{"text": "not with milk"}], "method": {"coding": [{"display": "Swallow"}]}}
+    more: dict[str, Any] = {"additionalInstruction": [{"text": "not with milk"}],
+                            "method": {"coding": [{"display": "Swallow"}]}}
     found = outcome([dosage({"when": ["MORN"]}, text="with water", patientInstruction="with water", **more)])
     assert isinstance(found, Mapped)
     assert found.text.split("\n") == ["with water", "not with milk", "Swallow"]
