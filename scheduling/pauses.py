@@ -43,7 +43,7 @@ def rests_of(pauses: Iterable[Pause], where: Whereabouts) -> list[Rest]:
 
 
 def turns_of(rests: Iterable[Rest], opens: datetime, where: Whereabouts) -> list[Turn]:
-    """Where a segment that opens then starts to count anew."""
+    """Where a segment that opens then, or counts from an anchor then, starts to count anew; nothing before it does."""
     return [Turn(rest.ends, rest.ends.astimezone(where.zone_at(rest.ends)).date())
             for rest in rests if rest.reanchors and rest.ends > opens]
 

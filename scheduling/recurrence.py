@@ -125,7 +125,7 @@ def _candidates(
     plan: Plan, index: int, read: Routine, where: Whereabouts, rests: list[Rest], since: datetime, until: datetime
 ) -> Iterator[Candidate]:
     segment = plan.segments[index]
-    turns = turns_of(rests, where.first(segment.start), where)
+    turns = turns_of(rests, max(where.first(segment.start), where.first(segment.anchor)), where)
     if segment.interval is None:
         first, last = (moment.astimezone(where.zone_at(moment)).date() for moment in (since, until))
         return by_the_clock(segment, index, read, where, rests, turns, first - MARGIN, last + MARGIN)

@@ -7,13 +7,13 @@ sense together plan_check.py. Conventions: tests/data/schedule_cases.json.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 from pydantic import Field as Described
 
-from scheduling.day_rules import DAILY, MAX_DAYS, ONE_DAY, DayRule
+from scheduling.day_rules import DAILY, MAX_DAYS, ONE_DAY, DayRule, EveryDays
 from scheduling.plan_values import Amount, Day, Minutes, Part, Quantity, Start, Step, StepLimit, Wall, whole, words
 from scheduling.routine import Routine
 from scheduling.time_rules import ClockDose, SlotGrid, TimeRule
@@ -51,7 +51,7 @@ class DoseStep(Part):
         """For how many days there is a dose; None = for ever."""
         if self.step >= 0 or (self.limit is not None and self.limit > 0):
             return None
-        return int(-(-self.start // -self.step)) * self.every_days
+        return int((self.start / -self.step).to_integral_value(ROUND_CEILING)) * self.every_days
 
     @property
     def least(self) -> Decimal:
@@ -138,7 +138,9 @@ class Segment(Part):
 
     @property
     def anchor(self) -> datetime:
-        """Wall clock from which an interval counts."""
+        """Wall clock from which an interval, or every n days, counts."""
+        if isinstance(self.day_rule, EveryDays) and self.day_rule.anchor is not None:
+            return midnight(self.day_rule.anchor)
         return (self.interval.anchor if self.interval else None) or self.start
 
     def amount_on(self, day: date, own: Decimal | None = None) -> Decimal:

@@ -27,6 +27,8 @@ async def silent_since(database: Database, patient: str, now: str) -> str | None
             .where(batch.c.user_id == patient, batch.c.device_id.in_(recording), batch.c.received_at >= since)
             .group_by(batch.c.device_id)).subquery()
     ever = select(func.max(change.c.received_at)).where(change.c.user_id == patient)
+    lately = select(func.min(last.c.at))
     async with database.reading() as reading:
-        found: str | None = (await reading.execute(select(func.min(last.c.at)))).scalar_one()
-        return found if found is not None else (await reading.execute(ever)).scalar_one()
+        found: str | None = (await reading.execute(
+            select(func.coalesce(lately.scalar_subquery(), ever.scalar_subquery())))).scalar_one()
+    return found

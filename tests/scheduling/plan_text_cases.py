@@ -38,7 +38,7 @@ TIMES = (
     said("Take 1 tablet every day in the morning and in the evening.",
          "លេប 1 គ្រាប់ រាល់ថ្ងៃ ពេលព្រឹក និង ពេលល្ងាច។", time_rule=slots(1, 0, 1, 0)),
     said("Take 2 tablets every day in the morning.", "លេប 2 គ្រាប់ រាល់ថ្ងៃ ពេលព្រឹក។",
-         time_rule=slots(2), dose={"start": 1, "step": 1, "every_days": 3}),
+         time_rule=slots(2), dose=5),
     said("Take 1 capsule at night, for 1 day.", "លេប 1 កាប់ស៊ុល ពេលយប់ រយៈពេល 1 ថ្ងៃ។", unit="capsule",
          time_rule=slots(night=1), days=1),
     said("Drink 2.5 ml every day at 00:00 (night), 12:30 (noon), and 15:00 (afternoon).",

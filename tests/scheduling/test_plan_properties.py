@@ -57,26 +57,33 @@ def id_of(dose: Planned) -> str:
     return dose_id(LINE, dose.nominal_date.isoformat(), dose.slot_key, dose.occurrence)
 
 
-def shown(*segments: Json, pauses: tuple[Json, ...] = ()) -> tuple[Json, Window]:
-    """A plan from 2026-11-20 on, seen for nine days."""
-    start = datetime(2026, 11, 19, 17, tzinfo=UTC)
-    plan = {"zone": "Asia/Phnom_Penh", "segments": [{"start": "2026-11-20", "dose": 1, **one} for one in segments]}
-    return {**plan, "pauses": list(pauses)}, (start, start + timedelta(days=9))
+def shown(segment: Json, **members: object) -> tuple[Json, Window]:
+    """A plan of one segment from 2026-11-20 on, seen for nine days."""
+    since = datetime(2026, 11, 19, 17, tzinfo=UTC)
+    return ({"zone": "Asia/Phnom_Penh", "segments": [{"start": "2026-11-20", "dose": 1, **segment}], **members},
+            (since, since + timedelta(days=9)))
 
 
 AT_EIGHT = {"type": "times", "times": ["08:00"]}
-TAPER_THAT_MISSES_ZERO = shown({"dose": {"start": "2.5", "step": -1, "every_days": 1}, "time_rule": AT_EIGHT})
-EARLY = {"from": "2026-11-20T06:00", "to": "2026-11-21T06:00", "mode": "reanchor"}
-RESUMED_BEFORE_THE_ANCHOR = shown({"interval": {"every_minutes": 720, "anchor": "2026-11-22T08:00"}}, pauses=(EARLY,))
-RESUMED_BEFORE_THE_ANCHOR_DATE = shown(
-    {"day_rule": {"type": "every_days", "n": 3, "anchor": "2026-11-23"}, "time_rule": AT_EIGHT}, pauses=(EARLY,))
+EARLY = {"from": "2026-11-20T12:00", "to": "2026-11-21T06:00", "mode": "reanchor"}
+ONCE = {"type": "dates", "dates": ["2026-11-20"]}
+TAPER_BELOW_ZERO = shown({"dose": {"start": "2.5", "step": -1, "every_days": 1}, "time_rule": AT_EIGHT})
+RESUMED_BEFORE_ANCHOR = shown({"interval": {"every_minutes": 720, "anchor": "2026-11-22T08:00"}}, pauses=[EARLY])
+RESUMED_BEFORE_ANCHOR_DATE = shown(
+    {"day_rule": {"type": "every_days", "n": 3, "anchor": "2026-11-23"}, "time_rule": AT_EIGHT}, pauses=[EARLY])
+ONCE_AND_FAR_WEST = shown({"day_rule": ONCE, "time_rule": AT_EIGHT},
+                          zone_timeline=[{"at": "2026-11-20T14:00Z", "zone": "America/Los_Angeles"}])
+BACK_INTO_THE_LAST_DATE = shown({"until": "2026-11-21", "interval": {"every_minutes": 240}},
+                                zone_timeline=[{"at": "2026-11-21T18:00Z", "zone": "Europe/London"}])
 
 
 @every
 @given(view=views())
-@example(view=TAPER_THAT_MISSES_ZERO)
-@example(view=RESUMED_BEFORE_THE_ANCHOR)
-@example(view=RESUMED_BEFORE_THE_ANCHOR_DATE)
+@example(view=TAPER_BELOW_ZERO)
+@example(view=RESUMED_BEFORE_ANCHOR)
+@example(view=RESUMED_BEFORE_ANCHOR_DATE)
+@example(view=ONCE_AND_FAR_WEST)
+@example(view=BACK_INTO_THE_LAST_DATE)
 def test_r112_a_plan_means_what_a_walk_over_every_minute_finds(view: tuple[Json, Window]) -> None:
     """The examples are answers that were wrong once."""
     plan, window = view
