@@ -135,9 +135,10 @@ def elapsed(
                 k = -((anchor - rest.ends) // every)  # the first dose not before its end
                 continue
             day = due_at.astimezone(where.zone_at(due_at)).date()
-            if day > last_day:
+            if day > last_day + MARGIN:
                 return
-            yield Candidate(due_at, day, 0, key, None, k, segment.amount_on(day), None)
+            if day <= last_day:  # a journey west can bring a date back
+                yield Candidate(due_at, day, 0, key, None, k, segment.amount_on(day), None)
             k += 1
 
 

@@ -85,16 +85,18 @@ def spacing(segments: tuple[Segment, ...], routine: Routine) -> int:
 
     Bounds and pauses are left out: a single dose a day is a day apart, however short the course.
     """
-    return _spacing(segments, routine)
+    found = shortest(segments, routine)
+    return DAY_MINUTES if found is None else found
 
 
 @lru_cache(SPACINGS_KEPT)
-def _spacing(segments: tuple[Segment, ...], routine: Routine) -> int:
+def shortest(segments: tuple[Segment, ...], routine: Routine) -> int | None:
+    """As `spacing`; None where there is no second dose."""
     gaps = [s.interval.every_minutes for s in segments if s.interval is not None and len(segments) == 1]
     gaps += [follower.delay_min for s in segments for follower in s.following]
     walls = sorted({wall for s in segments for wall in _sample(s, routine)}) if not gaps or len(segments) > 1 else []
     gaps += [int((later - earlier) / ONE_MINUTE) for earlier, later in pairwise(walls)]
-    return min(gaps, default=DAY_MINUTES)
+    return min(gaps, default=None)
 
 
 def _sample(segment: Segment, routine: Routine) -> Iterator[datetime]:

@@ -53,13 +53,16 @@ def _of_segment(segment: Segment) -> Iterator[FieldProblem]:
 def _rule(segment: Segment) -> Iterator[FieldProblem]:
     """Days and times, or an interval; neither only for a medicine that is taken as needed."""
     rule = segment.time_rule
+    empty = isinstance(rule, SlotGrid) and not rule.filled
+    if segment.as_needed is not None and (segment.interval is not None or not (rule is None or empty)):
+        yield FieldProblem("as_needed", FieldCode.NOT_ALLOWED)  # is it planned or is it not? (R-118)
     if segment.interval is not None:
         for name, given in (("time_rule", rule is not None), ("day_rule", segment.day_rule != DAILY)):
             if given:
                 yield FieldProblem(name, FieldCode.NOT_ALLOWED)
     elif rule is None and segment.as_needed is None:
         yield FieldProblem("time_rule", FieldCode.REQUIRED)
-    elif isinstance(rule, SlotGrid) and not rule.filled and segment.as_needed is None:
+    elif empty and segment.as_needed is None:
         yield FieldProblem("time_rule.doses", FieldCode.SLOTS_EMPTY)
     if isinstance(rule, Times):
         named = [key for key in rule.keys if key]

@@ -77,7 +77,7 @@ def _says_days(segment: Segment) -> bool:
     if not is_every_day(segment.day_rule):
         return True
     unsaid = segment.days or segment.count == 1 or isinstance(segment.time_rule, Frequency)
-    return segment.time_rule is not None and segment.plans_doses and not unsaid
+    return segment.plans_doses and segment.interval is None and not unsaid
 
 
 def _bounds(segment: Segment, voice: Voice, dated: bool) -> Iterator[str]:
@@ -88,8 +88,6 @@ def _bounds(segment: Segment, voice: Voice, dated: bool) -> Iterator[str]:
     if step is not None:
         yield _step(step, voice)
     if segment.as_needed is not None:
-        if segment.plans_doses:
-            yield voice.say("bound.as_needed")
         yield from _limits(segment.as_needed, voice)
     yield from _end(segment, voice)
 

@@ -57,7 +57,7 @@ def four_slot_table(
 def _doses(plan: Plan) -> dict[str, Decimal]:
     """Amount by slot; empty for a plan without a row."""
     segment = plan.segments[0]
-    if len(plan.segments) > 1 or not is_every_day(segment.day_rule) or segment.as_needed or segment.following:
+    if len(plan.segments) > 1 or not is_every_day(segment.day_rule) or segment.following:
         return {}
     if isinstance(segment.time_rule, SlotGrid):
         return dict(segment.time_rule.filled)

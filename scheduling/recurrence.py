@@ -17,7 +17,7 @@ from itertools import islice
 
 from scheduling.candidates import MARGIN, Candidate, by_the_clock, elapsed
 from scheduling.identity import followed
-from scheduling.nominal import spacing, within_course
+from scheduling.nominal import shortest, spacing, within_course
 from scheduling.pauses import Rest, in_rest, rests_of, turns_of
 from scheduling.plan_model import Plan
 from scheduling.plan_values import FIRST_DAY, LAST_DAY
@@ -93,6 +93,8 @@ def spacing_minutes(plan: Plan, routine: Routine) -> int:
 def _lane(plan: Plan, index: int, read: Routine, since: datetime, until: datetime) -> Iterator[Planned]:
     """One segment's doses in the window. What counts doses must count them from its first day, whatever is asked."""
     segment = plan.segments[index]
+    if not segment.plans_doses:
+        return iter(())
     if not plan.pauses and not read.moves and is_usual(segment):
         usual = steady_doses(segment, index, read, zone_named(read.zone), since, until)
         if usual is not None:
@@ -112,8 +114,8 @@ def _doses(plan: Plan, index: int, read: Routine, since: datetime, until: dateti
     segment, where = plan.segments[index], whereabouts(read.zone, read.moves)
     opens, closes = where.first(segment.start), where.first(segment.end) if segment.end else END
     rests, until = rests_of(plan.pauses, where) if plan.pauses else [], min(until, closes)
-    half = spacing((segment,), read) * ONE_MINUTE / 2 if where.one_zone is None else NO_TIME
-    early = max(opens, _early_enough(where, since - segment.follows_within, half))
+    half = _half_interval(segment, read) if where.one_zone is None else NO_TIME
+    early = opens if half is None else max(opens, _early_enough(where, since - segment.follows_within, half))
     found = _candidates(plan, index, read, where, rests, early, until) if early < until else iter(())
     sure = _sure(found, half, rests, opens, until)
     doses = (Planned(c.due_at, c.nominal_date, c.key, c.slot, c.occurrence, c.amount, index, c.adjusted, False,
@@ -133,6 +135,12 @@ def _candidates(
     return elapsed(segment, used, where, rests, turns, since, until)
 
 
+def _half_interval(segment: Segment, read: Routine) -> timedelta | None:
+    """Half the usual distance between its doses; None where there is but one dose, which no journey repeats."""
+    minutes = shortest((segment,), read)
+    return None if minutes is None else minutes * ONE_MINUTE / 2
+
+
 def _early_enough(where: Whereabouts, since: datetime, half: timedelta) -> datetime:
     """From where on doses must be known, so that what moves make doubtful is decided alike for every window."""
     reach = half + 2 * MARGIN
@@ -142,7 +150,7 @@ def _early_enough(where: Whereabouts, since: datetime, half: timedelta) -> datet
 
 
 def _sure(
-    found: Iterator[Candidate], half: timedelta, rests: list[Rest], opens: datetime, until: datetime
+    found: Iterator[Candidate], half: timedelta | None, rests: list[Rest], opens: datetime, until: datetime
 ) -> Iterator[Candidate]:
     """One dose per instant, none before the opening or within a pause; of what a journey skipped or repeats only that
     which comes more than half the usual distance after the dose before it."""
@@ -151,7 +159,8 @@ def _sure(
         due_at = one.due_at
         if due_at >= until:
             return
-        soon = last is not None and (due_at == last or (one.adjusted in DOUBTFUL and due_at - last <= half))
+        soon = last is not None and (
+            due_at == last or (one.adjusted in DOUBTFUL and (half is None or due_at - last <= half)))
         if due_at >= opens and not soon and one.amount > 0 and not (rests and in_rest(rests, due_at)):
             last = due_at
             yield one

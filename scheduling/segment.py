@@ -123,6 +123,9 @@ class Segment(Part):
 
     @property
     def plans_doses(self) -> bool:
+        """A medicine taken as needed has no planned doses (R-118)."""
+        if self.as_needed is not None:
+            return False
         if isinstance(self.time_rule, SlotGrid):
             return bool(self.time_rule.filled)
         return self.time_rule is not None or self.interval is not None
@@ -152,7 +155,7 @@ class Segment(Part):
 
     def clock_doses(self, routine: Routine) -> list[ClockDose]:
         """By the wall clock, one per minute; none for an interval or a medicine taken as needed."""
-        doses = self.time_rule.clock_doses(routine) if self.time_rule else []
+        doses = self.time_rule.clock_doses(routine) if self.time_rule and self.plans_doses else []
         once = {dose.minute: dose for dose in reversed(doses)}
         return [once[minute] for minute in sorted(once)]
 

@@ -67,19 +67,19 @@ class Whereabouts:
         return next(self.meanings(wall)).at
 
     def meanings(self, wall: datetime) -> Iterator[Meaning]:
-        """Every instant that a reading means, in order."""
-        turn, skipped_at = 0, None
+        """Every instant that a reading means, in order. One that a move skipped was due at that move, whatever moves
+        come later: what was due once is never put off by a journey back."""
+        turn = 0
         for i, stay in enumerate(self.stays):
             at = instant_of(wall, stay.zone)
             if stay.since <= at < stay.until:
                 adjusted = TRAVEL_REPEAT if turn else DST_GAP if in_gap(wall, stay.zone) else None
                 yield Meaning(at, adjusted, turn)
                 turn += 1
-            elif at < stay.since and i and instant_of(wall, self.stays[i - 1].zone) >= stay.since:
-                skipped_at = skipped_at or stay.since
-        if not turn:
-            assert skipped_at is not None, "a reading that no stay shows was skipped by a move"
-            yield Meaning(skipped_at, TRAVEL_GAP, 0)
+            elif at < stay.since and not turn and i and instant_of(wall, self.stays[i - 1].zone) >= stay.since:
+                yield Meaning(stay.since, TRAVEL_GAP, 0)
+                turn = 1
+        assert turn, "a reading that no stay shows was skipped by a move"
 
 
 @lru_cache(PLACES_KEPT)

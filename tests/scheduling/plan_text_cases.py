@@ -90,8 +90,6 @@ HOURS = (
          time_rule=None, as_needed={"min_interval_min": 0, "max_count_24h": 1}),
     said("Use as needed, every Monday.", "ប្រើតាមតម្រូវការ រៀងរាល់ថ្ងៃច័ន្ទ។", time_rule=None, dose=None, as_needed={},
          day_rule={"type": "weekdays", "days": ["mon"]}),
-    said("Take 2 tablets every day at night, as needed.", "លេប 2 គ្រាប់ រាល់ថ្ងៃ ពេលយប់ តាមតម្រូវការ។",
-         time_rule=slots(night=2), as_needed={}),
     said("Take 1 tablet at 08:00 (morning), then half a tablet 4 hours after the previous dose, then the same amount "
          "30 minutes after the previous dose, for 3 days.",
          "លេប 1 គ្រាប់ នៅម៉ោង 08:00 ព្រឹក រួច កន្លះគ្រាប់ ទៀត 4 ម៉ោង ក្រោយការប្រើលើកមុន "

@@ -66,6 +66,8 @@ def test_what_is_no_plan_is_a_field_problem_and_never_an_exception(value: object
         ({"interval": {"every_minutes": 480, "anchor": "x"}, "time_rule": None},
          [("interval.anchor", "date.invalid")]),
         ({"as_needed": {"max_count_24h": 0}}, [("as_needed.max_count_24h", "too_small")]),
+        ({"as_needed": {"max_count_24h": 2}}, [("as_needed", "not_allowed")]),
+        ({"as_needed": {}, "time_rule": grid(MORN=0)}, []),
         ({"following": [{"delay_min": 0}]}, [("following.0.delay_min", "too_small")]),
         ({"following": [{"type": "before", "delay_min": 5}]}, [("following.0.type", "not_allowed")]),
         ({"time_rule": None}, [("time_rule", "required")]),

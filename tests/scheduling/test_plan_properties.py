@@ -71,8 +71,14 @@ TAPER_BELOW_ZERO = shown({"dose": {"start": "2.5", "step": -1, "every_days": 1},
 RESUMED_BEFORE_ANCHOR = shown({"interval": {"every_minutes": 720, "anchor": "2026-11-22T08:00"}}, pauses=[EARLY])
 RESUMED_BEFORE_ANCHOR_DATE = shown(
     {"day_rule": {"type": "every_days", "n": 3, "anchor": "2026-11-23"}, "time_rule": AT_EIGHT}, pauses=[EARLY])
+TOUCHING = {"from": EARLY["to"], "to": "2026-11-21T14:30", "mode": "keep"}
+RESUMED_AFTER_TWO_AS_ONE = shown({"interval": {"every_minutes": 480}}, pauses=[EARLY, TOUCHING])
 ONCE_AND_FAR_WEST = shown({"day_rule": ONCE, "time_rule": AT_EIGHT},
                           zone_timeline=[{"at": "2026-11-20T14:00Z", "zone": "America/Los_Angeles"}])
+SKIPPED_AND_BACK = shown(  # what was due on arrival stays so, whatever journey follows
+    {"time_rule": {"type": "times", "times": ["00:00"]}},
+    zone_timeline=[{"at": "2026-11-20T10:15Z", "zone": "Pacific/Kiritimati"},
+                   {"at": "2026-11-20T16:15Z", "zone": "Asia/Phnom_Penh"}])
 BACK_INTO_THE_LAST_DATE = shown({"until": "2026-11-21", "interval": {"every_minutes": 240}},
                                 zone_timeline=[{"at": "2026-11-21T18:00Z", "zone": "Europe/London"}])
 
@@ -82,10 +88,12 @@ BACK_INTO_THE_LAST_DATE = shown({"until": "2026-11-21", "interval": {"every_minu
 @example(view=TAPER_BELOW_ZERO)
 @example(view=RESUMED_BEFORE_ANCHOR)
 @example(view=RESUMED_BEFORE_ANCHOR_DATE)
+@example(view=RESUMED_AFTER_TWO_AS_ONE)
 @example(view=ONCE_AND_FAR_WEST)
+@example(view=SKIPPED_AND_BACK)
 @example(view=BACK_INTO_THE_LAST_DATE)
 def test_r112_a_plan_means_what_a_walk_over_every_minute_finds(view: tuple[Json, Window]) -> None:
-    """The examples are answers that were wrong once."""
+    """The examples are answers that were wrong once, or that chance seldom asks for."""
     plan, window = view
     found = [(d.due_at, d.nominal_date, d.amount, d.adjusted, d.segment) for d in due(read(plan), *window)]
     assert found == oracle(plan, *window, DEFAULTS)
@@ -112,11 +120,13 @@ def test_f11_a_routine_says_the_same_in_the_plan_and_with_the_patient(view: tupl
 @every
 @given(view=views(following=True), data=st.data())
 def test_r113_a_window_is_the_union_of_its_halves(view: tuple[Json, Window], data: st.DataObject) -> None:
-    """The cut lies at any minute, often at a dose."""
+    """The cut lies at any minute, often at a dose or a change of zone."""
     plan, (since, until) = read(view[0]), view[1]
     whole = due(plan, since, until)
     minutes = st.integers(0, (until - since) // timedelta(minutes=1)).map(lambda m: since + timedelta(minutes=m))
-    cut = data.draw(st.sampled_from([dose.due_at for dose in whole]) | minutes if whole else minutes)
+    moves = [datetime.fromisoformat(change["at"]) for change in view[0].get("zone_timeline", [])]
+    edges = [edge for edge in (*moves, *(dose.due_at for dose in whole)) if since <= edge <= until]
+    cut = data.draw(st.sampled_from(edges) | minutes if edges else minutes)
     assert due(plan, since, cut) + due(plan, cut, until) == whole == list(walk(plan, DEFAULT_ROUTINE, since, until))
 
 

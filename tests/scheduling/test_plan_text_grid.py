@@ -63,11 +63,10 @@ def test_up_to_four_times_a_day_are_the_slots(per_day: int, amounts: tuple[str, 
         [{"time_rule": {"type": "frequency", "per_day": 5}, "dose": 1}],
         [{"time_rule": {"type": "frequency", "per_day": 2}, "dose": {"start": 1, "step": 1, "every_days": 3}}],
         [{"following": [{"type": "after_previous", "delay_min": 60}]}],
-        [{"as_needed": {"max_count_24h": 2}}],
         [{"time_rule": None, "interval": {"every_minutes": 360}, "dose": 1}],
         [{"days": 3}, {"start": "2026-11-23"}],
     ],
-    ids=["every second day", "Mondays", "clock times", "five a day", "a taper", "doses that follow", "as needed",
+    ids=["every second day", "Mondays", "clock times", "five a day", "a taper", "doses that follow",
          "elapsed hours", "two stretches"],
 )  # fmt: skip
 def test_a_row_that_would_leave_something_out_is_not_made(segments: list[dict[str, Any]]) -> None:

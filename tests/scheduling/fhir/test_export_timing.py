@@ -197,7 +197,6 @@ def test_a_taper_is_one_instruction_for_each_amount_with_bounds_of_its_own() -> 
     {"time_rule": {"type": "every_in_window", "every_minutes": 240, "from": "20:00", "to": "04:00"}},
     {"time_rule": {"type": "meals", "relation": "before", "meals": ["wake"]}},
     {"time_rule": {"type": "frequency", "per_day": 2}, "day_rule": {"type": "every_days", "n": 2}},
-    {"time_rule": times("08:00"), "as_needed": {"max_count_24h": 2}},
     {"dose": {"start": 1, "step": 1, "every_days": 1}},
 ])
 def test_what_FHIR_cannot_say_exactly_is_one_sentence_and_no_timing(said: dict[str, Any]) -> None:
