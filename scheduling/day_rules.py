@@ -35,6 +35,7 @@ ONE_DAY = timedelta(days=1)
 MAX_LISTED, MAX_PHASES = 400, 60
 MAX_DAYS, MAX_WEEKS, MAX_MONTHS = 36_525, 520, 120
 FOUR_YEARS = 1461  # days, after which the lengths of months come again
+LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 EveryMonths = Annotated[int, whole(1, MAX_MONTHS)]
 Missing = Annotated[str, words("clamp", "skip")]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations
 
-from scheduling.day_rules import DAILY, ONE_DAY, Monthly, Yearly
+from scheduling.day_rules import DAILY, LONGEST_MONTH, ONE_DAY, Monthly, Yearly
 from scheduling.nominal import wall_end
 from scheduling.plan_model import Plan
 from scheduling.plan_values import LAST_DAY
@@ -18,8 +18,6 @@ from scheduling.time_rules import SlotGrid, Times
 from scheduling.zones import midnight
 from sync.problem import FieldCode, FieldProblem
 from sync.values import decimal_text
-
-LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def faults(plan: Plan) -> list[FieldProblem]:
@@ -84,7 +82,7 @@ def _amount(segment: Segment) -> Iterator[FieldProblem]:
 def _never(rule: Monthly | Yearly) -> bool:
     if isinstance(rule, Monthly) or rule.missing == "clamp":
         return False
-    return rule.day > LONGEST_MONTHS[rule.month - 1]
+    return rule.day > LONGEST_MONTH[rule.month - 1]
 
 
 def _bounds(segment: Segment) -> Iterator[FieldProblem]:

@@ -120,6 +120,8 @@ class Route:
     query: Mapping[str, Schema] = field(default_factory=dict)
     answer: Schema | type | None = None
     status: int = 200
+    also: tuple[int, ...] = ()
+    """Other statuses of success, with the same body: of a trial run, for one."""
     refuses: tuple[Code, ...] = ()
     limit: str = "api"
     deadline_s: float | None = DEADLINE_S

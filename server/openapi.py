@@ -101,7 +101,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         success["content"] = {schema.get("contentMediaType", JSON): {"schema": schema}}
     if route.links:
         success["links"] = dict(route.links)
-    responses = {str(route.status): success}
+    responses = {str(status): success for status in (route.status, *route.also)}
     for status, codes in sorted(_refusals(route).items()):
         responses[str(status)] = {"description": ", ".join(sorted(codes)),
                                   "content": {JSON: {"schema": {"$ref": f"{REF}Error"}}}}

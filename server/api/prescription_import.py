@@ -147,5 +147,6 @@ _ANSWER: Schema = {"type": "object", "required": ["prescription", "lines"], "pro
 ROUTES = [
     Route(method="POST", path="/prescriptions/import", handler=import_prescription, tag="prescriptions",
           summary="Imports FHIR R4 medication requests", body=_BODY, query=_QUERY, answer=_ANSWER,
+          status=201, also=(200,),
           refuses=(Code.INVALID, Code.NOT_FOUND, Code.FORBIDDEN, Code.LEVEL_REQUIRED, Code.CONFLICT)),
 ]
