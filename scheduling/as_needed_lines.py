@@ -70,11 +70,14 @@ def intakes_of_ingredient(
     """What was taken of the line's medicine, by this line or another: of tablets of another strength the intake counts,
     its amount does not, for it says nothing in the line's unit. `lines` are the lines in force, by id."""
     found: list[Intake] = []
+    usual: dict[str, Decimal] = {}  # by line: a plan is read once, however many intakes there are
     for dose in doses:
         other = line if dose["line_id"] == line["line_id"] else lines.get(dose["line_id"], {})
         if other is not line and not one_ingredient(line, other):
             continue
         alike = all(other.get(name) == line.get(name) for name in ("unit", "strength"))
-        taken = intakes_of([dose], usual_amount(other, now, zone))
+        if dose["line_id"] not in usual:
+            usual[dose["line_id"]] = usual_amount(other, now, zone)
+        taken = intakes_of([dose], usual[dose["line_id"]])
         found += taken if alike else [Intake(one.at, Decimal(0)) for one in taken]
     return found

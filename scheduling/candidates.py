@@ -50,7 +50,8 @@ def by_the_clock(
     if not doses:
         return
     assert all(dose.key for dose in doses), "keys.assign_keys comes before expansion"
-    timed = [(dose, dose.minute * ONE_MINUTE, slot_key(index, dose.key or "")) for dose in doses]
+    named = index if segment.key is None else segment.key
+    timed = [(dose, dose.minute * ONE_MINUTE, slot_key(named, dose.key or "")) for dose in doses]
     opens, closes = min(0, doses[0].minute) // 1440 * ONE_DAY, (max(0, doses[-1].minute) // 1440 + 1) * ONE_DAY
     waiting: list[Candidate] = []
     fixed = segment.dose if isinstance(segment.dose, Decimal) else None

@@ -21,6 +21,7 @@ from scheduling.zones import midnight
 
 MAX_COMPARED = 2_000  # doses between whose times the shortest distance is sought
 MAX_COMPARED_OF_INTERVAL = 100
+DENSE_DAYS = 31  # as long as a horizon and a day (R-113)
 SPACINGS_KEPT = 512
 
 
@@ -93,9 +94,13 @@ def spacing(segments: tuple[Segment, ...], routine: Routine) -> int:
 def shortest(segments: tuple[Segment, ...], routine: Routine) -> int | None:
     """As `spacing`; None where there is no second dose."""
     gaps = [s.interval.every_minutes for s in segments if s.interval is not None and len(segments) == 1]
-    gaps += [follower.delay_min for s in segments for follower in s.following]
     walls = sorted({wall for s in segments for wall in _sample(s, routine)}) if not gaps or len(segments) > 1 else []
     gaps += [int((later - earlier) / ONE_MINUTE) for earlier, later in pairwise(walls)]
+    planned = min(gaps, default=None)
+    for segment in segments:  # between those that follow, and from the last of them to the next planned dose
+        gaps += [follower.delay_min for follower in segment.following]
+        if segment.following and planned is not None:
+            gaps.append(max(1, planned - int(segment.follows_within / ONE_MINUTE)))
     return min(gaps, default=None)
 
 
@@ -110,3 +115,36 @@ def _sample(segment: Segment, routine: Routine) -> Iterator[datetime]:
     days = rule.between(first, min(last, LAST_DAY), first)
     walls = (midnight(day) + dose.minute * ONE_MINUTE for day in days for dose in doses)
     return islice(walls, MAX_COMPARED)
+
+
+def densest(segments: tuple[Segment, ...], routine: Routine) -> int:
+    """No more doses than this fall into any DENSE_DAYS days, by the fullest day and by what all segments have."""
+    parallel: dict[datetime, int] = {}
+    for segment in segments:
+        parallel[segment.start] = parallel.get(segment.start, 0) + _in_a_day(segment, routine)
+    fullest = max(parallel.values(), default=0)
+    return min((DENSE_DAYS + 1) * fullest, sum(_in_dense_days(segment, routine) for segment in segments))
+
+
+def _in_a_day(segment: Segment, routine: Routine) -> int:
+    if not segment.plans_doses:
+        return 0
+    planned = len(segment.clock_doses(routine)) if segment.interval is None \
+        else DAY_MINUTES // segment.interval.every_minutes + 1
+    return planned * (1 + len(segment.following))
+
+
+def _in_dense_days(segment: Segment, routine: Routine) -> int:
+    days = min(DENSE_DAYS, (segment.last_day - segment.first_day).days + 1) if segment.last_day else DENSE_DAYS
+    if segment.interval is None:
+        days = days // (shortest_days(segment) or DENSE_DAYS) + 1
+    most = days * _in_a_day(segment, routine)
+    return min(most, segment.most_counted) if segment.runs_out else most
+
+
+def shortest_days(segment: Segment) -> int | None:
+    """The fewest days between two nominal dates of the day rule; None if there is but one date."""
+    rule, first = segment.day_rule, segment.first_day
+    last = LAST_DAY if isinstance(rule, Dates) else min(first + 2 * rule.period_days * ONE_DAY, LAST_DAY)
+    days = list(islice(rule.between(first, last, first), MAX_COMPARED))
+    return min(((later - earlier).days for earlier, later in pairwise(days)), default=None)

@@ -10,10 +10,11 @@ from datetime import datetime
 from itertools import combinations
 
 from scheduling.day_rules import DAILY, LONGEST_MONTH, ONE_DAY, Monthly, Yearly
-from scheduling.nominal import wall_end
+from scheduling.nominal import shortest, wall_end
 from scheduling.plan_model import Plan
 from scheduling.plan_values import LAST_DAY
-from scheduling.segment import MAX_DOSES_PER_COURSE, DoseStep, Segment
+from scheduling.routine import DEFAULT_ROUTINE
+from scheduling.segment import MAX_DOSES_PER_COURSE, ONE_MINUTE, DoseStep, Segment
 from scheduling.time_rules import SlotGrid, Times
 from scheduling.zones import midnight
 from sync.problem import FieldCode, FieldProblem
@@ -24,6 +25,9 @@ def faults(plan: Plan) -> list[FieldProblem]:
     """Every contradiction of a plan, in the order of its segments."""
     found = [FieldProblem(f"segments.{i}.{fault.field}", fault.code, fault.params)
              for i, segment in enumerate(plan.segments) for fault in _of_segment(segment)]
+    keys = [segment.key for segment in plan.segments if segment.key is not None]
+    if len(keys) != len(set(keys)):
+        found.append(FieldProblem("segments", FieldCode.NOT_ALLOWED, {"twice": "key"}))
     for i, pause in enumerate(plan.pauses):
         if pause.ends <= pause.starts:
             found.append(FieldProblem(f"pauses.{i}.to", FieldCode.BOUNDS_CONFLICT))
@@ -46,6 +50,7 @@ def _of_segment(segment: Segment) -> Iterator[FieldProblem]:
     if isinstance(segment.dose, DoseStep):
         yield from _step(segment.dose)
     yield from _course(segment)
+    yield from _chain(segment)
 
 
 def _rule(segment: Segment) -> Iterator[FieldProblem]:
@@ -110,6 +115,15 @@ def _course(segment: Segment) -> Iterator[FieldProblem]:
         yield FieldProblem("quantity", FieldCode.TOO_SMALL, {"least": decimal_text(least)})
     elif segment.quantity / least > MAX_DOSES_PER_COURSE and segment.count is None:
         yield FieldProblem("quantity", FieldCode.HORIZON_TOO_LARGE, {"limit": MAX_DOSES_PER_COURSE})
+
+
+def _chain(segment: Segment) -> Iterator[FieldProblem]:
+    """Doses that follow one come before the next planned one; else nobody could tell what follows what."""
+    if not segment.following or not segment.has_amounts:
+        return
+    alone = shortest((segment.model_copy(update={"following": ()}),), DEFAULT_ROUTINE)
+    if alone is not None and segment.follows_within >= alone * ONE_MINUTE:
+        yield FieldProblem("following", FieldCode.TOO_LARGE, {"most": alone - 1})
 
 
 def _overlaps(plan: Plan) -> Iterator[FieldProblem]:

@@ -34,6 +34,7 @@ __all__ = ["MAX_DOSES_PER_EXPANSION", "Planned", "ends_at", "expand", "left_over
 MAX_DOSES_PER_EXPANSION = 10_000
 DOUBTFUL = (TRAVEL_GAP, TRAVEL_REPEAT)
 NO_TIME = timedelta()
+COMES_AGAIN = timedelta(hours=28)  # after a move a clock time may come again: zones are 26 hours apart at most
 COURSES_KEPT = 24  # counted courses kept ready, of at most 5,000 doses each: some 1 MB a piece
 FLOOR = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC) - timedelta(days=1)
 CEILING = datetime(LAST_DAY.year + 1, 1, 2, tzinfo=UTC)
@@ -142,11 +143,12 @@ def _half_interval(segment: Segment, read: Routine) -> timedelta | None:
 
 
 def _early_enough(where: Whereabouts, since: datetime, half: timedelta) -> datetime:
-    """From where on doses must be known, so that what moves make doubtful is decided alike for every window."""
-    reach = half + 2 * MARGIN
-    while (moved := where.moved_between(since - reach, since + reach)) is not None and moved - reach < since:
-        since = moved - reach
-    return since
+    """From where on doses must be known, so that what moves make doubtful is decided alike for every window: half a
+    distance before, and before that as far as one doubtful dose decides about the next."""
+    early, upto = since - half, since
+    while (moved := where.moved_between(early - COMES_AGAIN, upto)) is not None:
+        early, upto = min(early, moved) - half, moved
+    return early
 
 
 def _sure(

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from scheduling.doses import HORIZON, MAX_DOSES, Wanted, alert_delay_of, asked, ended, reconcile, schedule_group
+from scheduling.doses import alert_delay_of, ended, reconcile, schedule_group
+from scheduling.nominal import densest
 from scheduling.plan import Plan, assign_keys, canonical, counted, read_plan
-from scheduling.recurrence import expand
 from scheduling.routine import Routine
+from scheduling.wanted import Wanted, asked
 from storage.answering import TOLD_ONLY, answer_moves
 from storage.consent import membership_follows, private_lines_are_hidden
 from storage.needs import ROUTINE
@@ -28,9 +30,10 @@ from sync.rule import Rule
 from sync.values import format_instant, parse_instant
 from sync.working import Working
 
+MAX_DOSES = 2000  # of one prescription in any 30 days; a version that asks for more is refused at the door (S-60)
 MAX_COUNTED = 10_000  # doses that the counts and quantities of one version may make us count, some 10 µs each (S-60)
 MAX_RETIMED = 2 * MAX_DOSES  # by all changes of hours and zones in one batch
-MAX_MOVES_KEPT = 20  # journeys; what came before is the zone before the oldest
+MAX_MOVES_KEPT = 40  # of one patient
 MAX_PERIODS_ASKED = 6  # the newest ones that had begun; a dose of an older one was taken without a plan
 A_DAY_AND_MORE = timedelta(days=3)  # around a nominal date: any zone, any meal offset
 
@@ -51,7 +54,7 @@ def plans_are_sound(work: Working, before: Row | None, after: Row, change: Chang
             before_it = previous.get(line["line_id"])
             keyed = _at_home(assign_keys(plan, before_it), line["tz_policy"], before_it, clock)
             walk += counted(keyed)
-            total += _count(keyed, clock, work.now, i, problems) if walk <= MAX_COUNTED else 0
+            total += densest(keyed.segments, keyed.routine(clock))
             line = {**line, "plan": canonical(keyed)}
         if total > MAX_DOSES or walk > MAX_COUNTED:
             break  # what is refused anyway is not worked out to its end
@@ -66,28 +69,22 @@ def plans_are_sound(work: Working, before: Row | None, after: Row, change: Chang
 
 
 def _at_home(plan: Plan, policy: str, before: Plan | None, clock: Routine) -> Plan:
-    """A plan that keeps to the clock at home names its zone: the version's before, else the patient's of today."""
-    if plan.zone is not None or "home" not in (policy, plan.tz_policy):
+    """A plan that keeps to the clock at home names its zone: its own, that of the version before, or the patient's."""
+    if "home" not in (policy, plan.tz_policy):
         return plan
     kept = before.zone if before is not None and before.tz_policy == "home" else None
-    return plan.model_copy(update={"zone": kept or clock.zone_now, "tz_policy": "home"})
+    return plan.model_copy(update={"zone": plan.zone or kept or clock.zone_now, "tz_policy": "home"})
 
 
 def _lines_of(work: Working, version: Row) -> dict[str, Plan]:
-    """The plans of the version that this one replaces, by line: the same clock time keeps its key."""
+    """The newest earlier plan of each line: of the version that this one replaces, else the last that was in force. So
+    the same clock time keeps its key, and no other time gets it, though a version between lacked the line."""
     before = work.row("prescription_version", version.home, version.fields["replaces"] or "")
-    found = {line["line_id"]: read_plan(line["plan"]) for line in (before.fields["lines"] if before else ())
-             if line["plan"] is not None}
+    lines = work.rows("medication_line", version.home, prescription_id=version.fields["prescription_id"])
+    written = {row.id: row.fields["schedule"][-1]["plan"] for row in lines if row.fields["schedule"]}
+    written |= {line["line_id"]: line["plan"] for line in (before.fields["lines"] if before else ()) if line["plan"]}
+    found = {line: read_plan(plan) for line, plan in written.items()}
     return {line: plan for line, plan in found.items() if isinstance(plan, Plan)}
-
-
-def _count(plan: Plan, clock: Routine, now: str, i: int, problems: list[FieldProblem]) -> int:
-    since = parse_instant(now)
-    found = expand(plan, clock, since, since + HORIZON, limit=MAX_DOSES)
-    if isinstance(found, FieldProblem):
-        problems.append(FieldProblem(f"lines.{i}.{found.field}", found.code, found.params))
-        return 0
-    return len(found)
 
 
 def doses_follow(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:
@@ -126,8 +123,17 @@ def journey_is_noted(work: Working, before: Row | None, after: Row, change: Chan
     if before is None or before.fields["zone"] == after.fields["zone"]:
         return None
     move = {"at": work.now, "zone": after.fields["zone"], "before": before.fields["zone"]}
-    work.amend(after, {"zone_changes": [*before.fields["zone_changes"], move][-MAX_MOVES_KEPT:]})
+    work.amend(after, {"zone_changes": _kept([*before.fields["zone_changes"], move])})
     return None
+
+
+def _kept(moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most MAX_MOVES_KEPT. The oldest journey there and back goes first: what lies before and after it is read as
+    ever, and so the anchors of intervals stay where they are."""
+    while len(moves) > MAX_MOVES_KEPT:
+        returns = next((i for i, (out, back) in enumerate(pairwise(moves)) if out["before"] == back["zone"]), None)
+        moves = moves[1:] if returns is None else moves[:returns] + moves[returns + 2:]
+    return moves
 
 
 def hours_follow(work: Working, before: Row | None, after: Row, change: Change, role: Role) -> Refused | None:

@@ -14,13 +14,27 @@ from pydantic import Discriminator, Tag
 from pydantic import Field as Described
 
 from scheduling.day_rules import DAILY, MAX_DAYS, ONE_DAY, DayRule, EveryDays
-from scheduling.plan_values import Amount, Day, Minutes, Part, Quantity, Start, Step, StepLimit, Wall, whole, words
+from scheduling.plan_values import (
+    MOST_DOSE,
+    Amount,
+    Day,
+    Minutes,
+    Part,
+    Quantity,
+    Start,
+    Step,
+    StepLimit,
+    Wall,
+    whole,
+    words,
+)
 from scheduling.routine import Routine
 from scheduling.time_rules import ClockDose, SlotGrid, TimeRule
 from scheduling.zones import midnight
 
 MAX_DOSES_PER_COURSE = 5_000  # of a line's counts and quantities together, which are counted one by one (S-60)
 MAX_FOLLOWING = 5
+MAX_SEGMENT_KEY = 9_999
 ONE_MINUTE = timedelta(minutes=1)
 
 
@@ -49,8 +63,10 @@ class DoseStep(Part):
     @property
     def days(self) -> int | None:
         """For how many days there is a dose; None = for ever."""
-        if self.step >= 0 or (self.limit is not None and self.limit > 0):
+        if self.limit is not None and (self.step >= 0 or self.limit > 0):
             return None
+        if self.step >= 0:  # up to the most that a dose can be
+            return (int((MOST_DOSE - self.start) // self.step) + 1) * self.every_days if self.step else None
         return int((self.start / -self.step).to_integral_value(ROUND_CEILING)) * self.every_days
 
     @property
@@ -89,6 +105,7 @@ Dose = Annotated[Annotated[Amount, Tag("amount")] | Annotated[DoseStep, Tag("ste
 class Segment(Part):
     """A stretch of the plan. Times are wall-clock times without zone; at most one of until, end, days is given."""
 
+    key: Annotated[int, whole(0, MAX_SEGMENT_KEY)] | None = None  # names its doses; till it has one, its place does
     start: Start  # inclusive; a bare date means its midnight
     until: Day | None = None  # inclusive last nominal date
     end: Wall | None = None  # exclusive

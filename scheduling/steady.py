@@ -59,7 +59,8 @@ def _usual(segment: Segment, index: int, routine: Routine) -> tuple[Usual, ...] 
     if doses and not 0 <= doses[0].minute <= doses[-1].minute < DAY_MINUTES:
         return None
     assert all(dose.key for dose in doses), "keys.assign_keys comes before expansion"
-    return tuple((dose.minute * ONE_MINUTE, slot_key(index, dose.key or ""), dose.slot,
+    named = index if segment.key is None else segment.key
+    return tuple((dose.minute * ONE_MINUTE, slot_key(named, dose.key or ""), dose.slot,
                   segment.amount_on(segment.first_day, dose.own)) for dose in doses)
 
 

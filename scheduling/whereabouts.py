@@ -7,10 +7,12 @@ come again (`travel_repeat`). Knows zones; no plan, no dose. Conventions: tests/
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,8 @@ DST_GAP, TRAVEL_GAP, TRAVEL_REPEAT = "dst_gap", "travel_gap", "travel_repeat"
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 PLACES_KEPT = 1024
+FAR = timedelta(days=3)  # from a reading taken as UTC to any instant that it may mean
+_since = attrgetter("since")
 
 
 class Meaning(NamedTuple):
@@ -52,15 +56,20 @@ class Whereabouts:
         return self.stays[0].zone if len(self.stays) == 1 else None
 
     def zone_at(self, moment: datetime) -> ZoneInfo:
-        return next(stay.zone for stay in reversed(self.stays) if stay.since <= moment)
+        return self.stays[self._stay_at(moment)].zone
 
     def zone_through(self, since: datetime, until: datetime) -> ZoneInfo | None:
         """The zone in which the patient is all the time; None if there is a move."""
-        return next((stay.zone for stay in self.stays if stay.since <= since and until < stay.until), None)
+        stay = self.stays[self._stay_at(since)]
+        return stay.zone if until < stay.until else None
 
     def moved_between(self, since: datetime, until: datetime) -> datetime | None:
-        """The first move in [since, until]."""
-        return next((stay.since for stay in self.stays[1:] if since <= stay.since <= until), None)
+        """The first move in [since, until)."""
+        place = bisect_left(self.stays, since, lo=1, key=_since)
+        return self.stays[place].since if place < len(self.stays) and self.stays[place].since < until else None
+
+    def _stay_at(self, moment: datetime) -> int:
+        return 0 if len(self.stays) == 1 else bisect_right(self.stays, moment, lo=1, key=_since) - 1
 
     def first(self, wall: datetime) -> datetime:
         """The first instant that a reading means."""
@@ -69,8 +78,9 @@ class Whereabouts:
     def meanings(self, wall: datetime) -> Iterator[Meaning]:
         """Every instant that a reading means, in order. One that a move skipped was due at that move, whatever moves
         come later: what was due once is never put off by a journey back."""
-        turn = 0
-        for i, stay in enumerate(self.stays):
+        turn, near = 0, wall.replace(tzinfo=UTC)
+        for i in range(max(0, self._stay_at(near - FAR) - 1), self._stay_at(near + FAR) + 1):
+            stay = self.stays[i]
             at = instant_of(wall, stay.zone)
             if stay.since <= at < stay.until:
                 adjusted = TRAVEL_REPEAT if turn else DST_GAP if in_gap(wall, stay.zone) else None

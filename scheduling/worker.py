@@ -114,9 +114,9 @@ class Worker:
                 chained[prescription] = change_id
             if (react := REACTIONS.get(kind)) is not None:
                 notices += await react(about)
+        await self.tell(notices)
         for prescription, change_id in chained.items():
             await self._work_out(prescription, one.scope, f"{prescription}|{change_id}")
-        await self.tell(notices)
 
     async def tell(self, notices: Sequence[Notice]) -> None:
         """Writes the notices' rows, a push at a time, and announces those that are new after each."""
@@ -147,10 +147,14 @@ class Worker:
         return len(short)
 
     async def _work_out(self, prescription: str, scope: str, cause: str) -> None:
-        """Has the engine make the prescription's doses from now to the horizon what its plans ask for."""
+        """Has the engine make the prescription's doses from now to the horizon what its plans ask for. Raises
+        RuntimeError with the engine's code if it does not: a patient without doses must not pass for one with."""
         until = format_instant(parse_instant(instant_of_ms(self.now_ms())) + HORIZON)
         change = self._change(cause, "prescription", prescription, scope, {"horizon_until": until}, Op.PATCH)
-        await self.announce(await self._push([change]), ())
+        settled = await self._push([change])
+        if settled.results[0].outcome not in (Outcome.APPLIED, Outcome.MERGED, Outcome.DUPLICATE):
+            raise RuntimeError(f"horizon: {settled.results[0].code}")
+        await self.announce(settled, ())
 
     def _change(self, cause: str, kind: str, id_: str, scope: str, fields: dict[str, object], op: Op) -> Change:
         change_id = deed_id(cause, kind)

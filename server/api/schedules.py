@@ -6,6 +6,7 @@ defines the plan format (tests/data/schedule_cases.json); `due_at` is the same i
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, get_args
@@ -33,6 +34,10 @@ async def preview(call: Call) -> Answer:
     With the line's `form` and `unit` (R-082) also the sentence that the patient will read, and the form's row.
     """
     body = call.body if isinstance(call.body, dict) else {}
+    return Answer(200, await asyncio.to_thread(_worked_out, body, call.now))  # a long course is some milliseconds' work
+
+
+def _worked_out(body: dict[str, Any], now: str) -> dict[str, Any]:
     since, until = _window(body)
     plan = _plan(body)
     doses = expand(plan, DEFAULT_ROUTINE, since, until, limit=MAX_DOSES_SHOWN)
@@ -40,13 +45,13 @@ async def preview(call: Call) -> Answer:
         raise Refusal(Code.INVALID, doses)
     ends, spacing = ends_at(plan, DEFAULT_ROUTINE), spacing_minutes(plan, DEFAULT_ROUTINE)
     found = windows(spacing)
-    return Answer(200, {
+    return {
         "doses": [_told(dose) for dose in doses],
         "ends_at": format_instant(ends) if ends else None,
         "left_over": [None if rest is None else decimal_text(rest) for rest in left_over(plan, DEFAULT_ROUTINE)],
         "spacing_min": spacing, "on_time_min": found.on_time_min, "missed_after_min": found.missed_after_min,
-        **_said(plan, body, call.now),
-    })
+        **_said(plan, body, now),
+    }
 
 
 def _said(plan: Plan, body: dict[str, Any], now: str) -> dict[str, Any]:

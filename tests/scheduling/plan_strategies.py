@@ -125,7 +125,7 @@ def segments(draw: Draw, start: str, *, course: Json, following: bool) -> Json:
     else:
         segment |= {"day_rule": draw(day_rules(near)), "time_rule": draw(time_rules())}
     if following and draw(st.booleans()):
-        segment["following"] = [{"type": "after_previous", "delay_min": draw(st.sampled_from([30, 240]))}]
+        segment["following"] = [{"type": "after_previous", "delay_min": draw(st.sampled_from([3, 14]))}]
     return segment
 
 

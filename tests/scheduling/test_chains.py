@@ -74,3 +74,26 @@ async def test_what_was_said_of_a_follower_stays(scene: Cast, database: Database
     await phone.does(made.act(phone, planned[0]["id"], "taken", base=1, at="2026-11-22T08:30:00+07:00"))
     await worker.work_once()
     assert clocks(await first_day(made)) == ["01:00", "05:00", "09:05"]
+
+
+async def test_a_follower_is_re_timed_though_the_report_comes_after_both_its_times(
+    scene: Cast, database: Database, told: Told
+) -> None:
+    """F-01: the phone was offline; 08:00 was taken at 09:00 and told at 20:00, so 12:00 was due at 13:00."""
+    made, worker, phone = await chain(scene), worker_of(scene, database, told), scene.sokha.phone
+    await worker.work_once()
+    planned = await first_day(made)
+    scene.stage.at("2026-11-22T20:00:00+07:00")
+    await phone.does(made.act(phone, planned[0]["id"], "taken", base=1, at="2026-11-22T09:00:00+07:00"))
+    await worker.work_once()
+    assert clocks(await first_day(made)) == ["01:00", "06:00", "10:00"]
+
+
+async def test_r114_nothing_follows_a_dose_that_was_never_planned(
+    scene: Cast, database: Database, told: Told
+) -> None:
+    """Written at 09:00 of the day: 08:00 is not due any more, and so neither are 12:00 and 16:00."""
+    scene.stage.at("2026-11-22T09:00:00+07:00")
+    made, worker = await chain(scene), worker_of(scene, database, told)
+    await worker.work_once()
+    assert await first_day(made) == []

@@ -137,7 +137,7 @@ AT_THE_LIMITS: list[dict[str, Any]] = [
     {"day_rule": {"type": "yearly", "month": 4, "day": 31}},
     {"day_rule": {"type": "cycle", "phases": [{"days": 400, "on": n % 3 == 0} for n in range(60)]}},
     {"dose": {"start": "9999.999", "step": "-9999.999", "every_days": 36_525}},
-    {"following": [{"type": "after_previous", "delay_min": 2880, "dose": "0.001"}] * 5},
+    {"following": [{"type": "after_previous", "delay_min": 287, "dose": "0.001"}] * 5},
     {"time_rule": None, "as_needed": {"min_interval_min": 86_400, "max_count_24h": 100, "max_amount_24h": "9999.999"}},
 ]
 

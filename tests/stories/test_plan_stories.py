@@ -127,3 +127,89 @@ async def test_r118_a_line_of_as_needed_segments_plans_nothing(cast: Cast) -> No
     made = await prescribed(cast, {"start": "2026-11-21", "as_needed": {"min_interval_min": 240}, "dose": 1})
     assert await made.doses() == []
 
+
+
+COURSE = {"start": "2026-11-21T06:00", "interval": {"every_minutes": 480, "anchor": "2026-11-21T06:00"}, "dose": 1,
+          "count": 21}
+
+
+async def answered(cast: Cast, made: Treatment, word: str) -> None:
+    phone = cast.sokha.phone
+    said = await phone.does(cast.answer(phone, made.id, word))
+    assert said.outcome is Outcome.APPLIED, said
+
+
+async def test_r089_r117_what_a_pause_of_the_prescription_suppressed_is_not_counted(cast: Cast) -> None:
+    """21 tablets, one every eight hours: three were due, five days were paused, eighteen are still to come."""
+    cast.stage.at("2026-11-21T05:00:00+07:00")
+    made = await prescribed(cast, COURSE)
+    assert len(await made.doses()) == 21
+    cast.stage.at("2026-11-22T05:00:00+07:00")
+    await answered(cast, made, "pause")
+    cast.stage.at("2026-11-27T05:00:00+07:00")
+    await answered(cast, made, "resume")
+    doses = [dose for dose in await made.doses() if dose["state"] == "planned"]
+    assert [clock(dose) for dose in doses[:4]] == ["21 06:00", "21 14:00", "21 22:00", "27 06:00"]
+    assert len(doses) == 21
+
+
+async def test_r115_a_segment_put_in_front_leaves_the_others_their_doses(cast: Cast) -> None:
+    """A loading dose is written before the line's course; 14:00 was taken already and is not due a second time."""
+    made = await prescribed(cast, TWICE, EVERY_EIGHT | {"start": "2026-11-20"})
+    before = await made.doses()
+    phone, taken = cast.sokha.phone, before[0]
+    await phone.does(made.act(phone, taken["id"], "taken", base=1))
+    loading = {"start": "2026-11-20", "time_rule": {"type": "times", "times": ["23:30"]}, "dose": 2}
+    await prescribed(cast, loading, TWICE, EVERY_EIGHT | {"start": "2026-11-20"}, made=made)
+    after = {dose["id"]: dose for dose in await made.doses()}
+    assert after.keys() >= {dose["id"] for dose in before}
+    assert after[taken["id"]]["state"] == "planned"
+    added = [dose for id_, dose in after.items() if id_ not in {one["id"] for one in before}]
+    assert {clock(dose)[3:] for dose in added} == {"23:30"}
+
+
+async def test_r115_a_line_that_was_left_out_and_comes_back_gives_no_dose_another_doses_id(cast: Cast) -> None:
+    """20:00 must not come back under the id of the 08:30 dose that was taken."""
+    made = await prescribed(cast, {**TWICE, "time_rule": {"type": "times", "times": ["08:30", "20:00"]}})
+    first, second = (await made.doses())[:2]
+    other = cast.line(cast.stage.fresh("line"))
+    phone = cast.sokha.phone
+    cast.stage.at("2026-11-21T09:00:00+07:00")
+    without = cast.version(phone, made.id, [other], replaces=made.version_id)
+    assert (await phone.does(without)).outcome is Outcome.APPLIED
+    cast.stage.at("2026-11-21T10:00:00+07:00")
+    evening = {**TWICE, "time_rule": {"type": "times", "times": ["20:00"]}}
+    line = {**cast.line(made.line_id), "plan": {"segments": [evening]}}
+    again = cast.version(phone, made.id, [other, line], replaces=without.id)
+    assert (await phone.does(again)).outcome is Outcome.APPLIED
+    standing = {dose["id"]: dose for dose in await made.doses() if dose["line_id"] == made.line_id
+                and dose["state"] == "planned"}
+    assert clock(standing[second["id"]]) == "21 20:00"
+    assert first["id"] not in standing or clock(standing[first["id"]]) == "21 08:30"
+
+
+async def test_n07_a_line_at_home_stays_at_home_though_its_plan_names_its_zone(cast: Cast) -> None:
+    cast.stage.at("2026-11-21T06:00:00+07:00")
+    phone = cast.sokha.phone
+    made = Treatment(cast, cast.stage.fresh(), cast.stage.fresh(), cast.stage.fresh())
+    line = {**cast.line(made.line_id), "tz_policy": "home",
+            "plan": {"zone": "Asia/Phnom_Penh", "segments": [TWICE]}}
+    settled = await phone.push(cast.prescription(phone, made.id),
+                               cast.version(phone, made.id, [line], id_=made.version_id))
+    assert {r.outcome for r in settled.results} == {Outcome.APPLIED}
+    before = [dose["due_at"] for dose in await made.doses()][:10]
+    cast.stage.at("2026-11-21T10:00:00+07:00")
+    await moves(cast, zone="America/New_York")
+    assert [dose["due_at"] for dose in await made.doses()][:10] == before
+
+
+async def test_s60_a_plan_that_will_be_too_dense_one_day_is_refused_today(cast: Cast) -> None:
+    """R-113: every four minutes from next month on would find no room in its horizon when its time comes."""
+    phone = cast.sokha.phone
+    made = Treatment(cast, cast.stage.fresh(), cast.stage.fresh(), cast.stage.fresh())
+    dense = {"start": "2026-12-30", "interval": {"every_minutes": 4}, "dose": 1}
+    line = {**cast.line(made.line_id), "plan": {"segments": [dense]}}
+    settled = await phone.push(cast.prescription(phone, made.id),
+                               cast.version(phone, made.id, [line], id_=made.version_id))
+    assert [r.outcome for r in settled.results] == [Outcome.APPLIED, Outcome.REJECTED]
+    assert [detail["code"] for detail in settled.results[1].details] == ["horizon.too_large"]
